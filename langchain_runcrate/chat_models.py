@@ -64,10 +64,10 @@ class ChatRuncrate(BaseChatRuncrate):
         base_url: Address of the API. Read from `RUNCRATE_API_BASE` if not given.
         timeout: Seconds of silence after which a complete response is given up.
         stream_idle_timeout: Seconds a stream may stay without content.
-        max_retries: Repeats after the first attempt.
+        max_retries: Retries after the first attempt.
 
     See the fields for the rest. `ChatRuncrate(model="m", base_url="http://127.0.0.1:8080/v1",
-    api_key="anything")` talks to any OpenAI-compatible server on this machine.
+    api_key="anything")` talks to any local OpenAI-compatible server.
 
     Instantiate:
         ```python
@@ -191,7 +191,7 @@ class ChatRuncrate(BaseChatRuncrate):
     @model_validator(mode="after")
     def _check_before_use(self) -> Self:
         if not self.api_key:
-            # Says what is missing, if the address is one that needs a key. Nothing is sent.
+            # Says what is missing, if the URL is one that needs a key. Nothing is sent.
             runcrate_core.Runcrate(inference_url=self.api_base)
         if self.streaming and (self.n or 1) > 1:
             raise ValueError("`n` must be 1 with `streaming=True`: one response can be streamed.")

@@ -66,7 +66,7 @@ class ChatParameters(BaseModel):
     """From -2 to 2: how much tokens that came at all are avoided."""
 
     seed: int | None = None
-    """For responses that can be repeated, where the model supports it."""
+    """For reproducible output, if the model supports it."""
 
     logprobs: bool | None = None
     """Return log probabilities (`response_metadata["logprobs"]`)."""

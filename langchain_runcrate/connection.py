@@ -88,11 +88,11 @@ class RuncrateConnection(BaseModel):
     api_key: SecretStr | str | None = Field(default_factory=key_from_environment)
     """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.
 
-    For an address that is not Runcrate's own, any text will do. Kept as a `SecretStr`.
+    For a URL that is not Runcrate's own, any text will do. Kept as a `SecretStr`.
     """
 
     api_base: str = Field(default_factory=inference_url_from_environment, alias="base_url")
-    """Address of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
+    """URL of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
 
     request_timeout: TimeoutArgument = Field(default=None, alias="timeout")
     """Seconds of silence after which a call that is not streamed is given up.
@@ -101,7 +101,7 @@ class RuncrateConnection(BaseModel):
     """
 
     max_retries: int = Field(default=3, ge=0)
-    """Repeats after the first attempt. `Retry-After` and the rate limit are honoured."""
+    """Retries after the first attempt. `Retry-After` and the rate limit are honoured."""
 
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers to send with every request. Not serialised: they may hold credentials."""
@@ -202,7 +202,7 @@ class RuncrateConnection(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         if self.http_client is not None or self.http_async_client is not None:
             raise pickle.PicklingError(
-                f"A {type(self).__name__} with an `http_client` of yours cannot be pickled: its "
+                f"A {type(self).__name__} with a custom `http_client` cannot be pickled: its "
                 "connections live in this process."
             )
         state = super().__getstate__()

@@ -27,12 +27,12 @@ TEXT_INDEX: Final = "lc_txt_0"
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """Return the blocks of a whole message.
+    """Return the blocks of a complete message.
 
     Raises:
         NotImplementedError: Its content is made of blocks, which LangChain reads itself.
     """
-    blocks = _said(message)
+    blocks = _ordered_content(message)
     blocks += [
         {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
         for call in message.tool_calls
@@ -48,7 +48,7 @@ def translate_content_chunk(message: AIMessageChunk) -> list[ContentBlock]:
     """
     if message.chunk_position == "last" and message.tool_call_chunks:
         return translate_content(message)
-    blocks = _said(message)
+    blocks = _ordered_content(message)
     for block in blocks:
         if block["type"] == "reasoning":
             block["index"] = REASONING_INDEX
@@ -67,7 +67,7 @@ def translate_content_chunk(message: AIMessageChunk) -> list[ContentBlock]:
     return cast("list[ContentBlock]", blocks)
 
 
-def _said(message: AIMessage) -> list[Block]:
+def _ordered_content(message: AIMessage) -> list[Block]:
     """Return the content of a message in its order: reasoning, text, images."""
     text, extra = message.content, message.additional_kwargs
     if not isinstance(text, str):
@@ -75,8 +75,8 @@ def _said(message: AIMessage) -> list[Block]:
     blocks: list[Block] = []
     if not extra:  # what most chunks are
         return [{"type": "text", "text": text}] if text else blocks
-    if thoughts := extra.get(REASONING_KEY):
-        blocks.append({"type": "reasoning", "reasoning": thoughts})
+    if reasoning := extra.get(REASONING_KEY):
+        blocks.append({"type": "reasoning", "reasoning": reasoning})
     annotations = [_citation(item) for item in extra.get("annotations") or ()]
     if text or annotations:
         block: Block = {"type": "text", "text": text}

@@ -1,4 +1,4 @@
-"""Recordings as LangChain documents: what is said in them, and when."""
+"""Transcripts of audio files as LangChain documents, with times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TRANSCRIBER: Final = Transcriber()
 
 @dataclass(frozen=True, slots=True)
 class SkippedAudio:
-    """A recording that was passed over.
+    """An audio file that was skipped.
 
     Attributes:
         source: What it is called.
@@ -65,17 +65,17 @@ class RuncrateTranscription(GivenClients):
     """Seconds of a window."""
 
     split_s: float | None = Field(default=_TRANSCRIBER.split_s, gt=0)
-    """Recordings above 25 MiB are sent in parts of so many seconds where PyAV is installed."""
+    """Audio files above 25 MiB are sent in parts of so many seconds if PyAV is installed."""
 
-    def _listened(self, recording: AudioSource) -> list[Document]:
+    def _transcribed(self, audio: AudioSource) -> list[Document]:
         with translating_errors():
-            chunks = self._sync_client().run(self._transcriber().chunks(recording))
+            chunks = self._sync_client().run(self._transcriber().chunks(audio))
         return _documents(chunks)
 
-    async def _alistened(self, recording: AudioSource) -> list[Document]:
+    async def _atranscribed(self, audio: AudioSource) -> list[Document]:
         with translating_errors():
             client = self._async_client()
-            chunks = await client.run(self._transcriber().chunks(recording))
+            chunks = await client.run(self._transcriber().chunks(audio))
         return _documents(chunks)
 
     def _transcriber(self) -> Transcriber:
@@ -89,7 +89,7 @@ class RuncrateTranscription(GivenClients):
 
 
 class RuncrateTranscriptionParser(RuncrateTranscription, BaseBlobParser):
-    """Turn recordings into documents, as part of any loader of blobs.
+    """Turn audio blobs into documents, as part of any loader of blobs.
 
     Use:
         ```python
@@ -107,18 +107,18 @@ class RuncrateTranscriptionParser(RuncrateTranscription, BaseBlobParser):
     """
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
-        """Yield what is said in a recording.
+        """Yield the transcript of an audio blob.
 
         Raises:
-            ValueError: It is no recording.
+            ValueError: It is not an audio file.
             OSError: It cannot be read.
             RuncrateError: The request failed.
         """
-        yield from self._listened(audio_source_of(blob))
+        yield from self._transcribed(audio_source_of(blob))
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
-        """Yield what is said in a recording without blocking the event loop; see `lazy_parse`."""
-        for document in await self._alistened(audio_source_of(blob)):
+        """Yield the transcript of an audio blob; see `lazy_parse`."""
+        for document in await self._atranscribed(audio_source_of(blob)):
             yield document
 
 
@@ -147,7 +147,7 @@ class TranscriptionLoaderSettings(TypedDict, total=False):
 
 
 class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
-    """Load what is said in recordings.
+    """Load the transcripts of audio files.
 
     Instantiate:
         ```python
@@ -162,30 +162,30 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
             print(document.metadata["source"], document.metadata["start"])
         ```
 
-    Async, four recordings at a time:
+    Async, four files at a time:
         ```python
         async for document in loader.alazy_load():
             print(document.page_content)
         ```
 
-    For the metadata see `RuncrateTranscriptionParser`. Identifiers of documents stay the same when
-    a recording is loaded in the same pieces again, so that an index replaces rather than repeats.
+    For the metadata see `RuncrateTranscriptionParser`. A file that is split in the same way
+    again gives documents with the same identifiers, so that an index replaces them.
 
     Args:
-        source: The path of a file; that of a folder, for all recordings in it and within it; a
-            pattern such as `calls/*.mp3`; an https address; a `Blob`; or several of them.
+        source: The path of a file; that of a directory, for all audio files in it and below; a
+            pattern such as `calls/*.mp3`; an https URL; a `Blob`; or several of them.
         settings: The fields below.
     """
 
     source: Any = Field(repr=False)
-    """Where the recordings are."""
+    """Location of the audio files."""
 
     on_error: Literal["raise", "skip"] = "raise"
     """Handling of a file that cannot be transcribed: raise, or skip it with a
     warning and an entry in `skipped`. A refused key, or no credits, is always raised."""
 
     max_concurrency: int = Field(default=4, ge=1)
-    """Most recordings at the same time, when loading asynchronously."""
+    """Maximum number of files at the same time, when loading asynchronously."""
 
     _skipped: list[SkippedAudio] = PrivateAttr(default_factory=list)
 
@@ -204,58 +204,56 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
 
     @property
     def skipped(self) -> list[SkippedAudio]:
-        """The recordings that the last load passed over."""
+        """The audio files that the last load skipped."""
         return list(self._skipped)
 
     def lazy_load(self) -> Iterator[Document]:
-        """Yield what is said in the recordings, one recording after another.
+        """Yield the transcripts, one audio file after another.
 
         Raises:
-            ValueError: A file is no recording; it is named.
+            ValueError: A file is not an audio file; it is named.
             OSError: A file cannot be read; it is named.
-            RuncrateError: A request failed; the recording is named.
+            RuncrateError: A request failed; the file is named.
         """
         self._skipped.clear()
-        for recording in _recordings(self.source):
+        for audio in _audio_sources(self.source):
             try:
-                documents = self._listened(recording)
+                documents = self._transcribed(audio)
             except (RuncrateError, ValueError, OSError) as error:
-                self._pass_over(recording, error)
+                self._skip(audio, error)
             else:
                 yield from documents
 
     async def alazy_load(self) -> AsyncIterator[Document]:
-        """Yield what is said in the recordings, in order, working on several at once."""
+        """Yield the transcripts in order, working on several files at once."""
         self._skipped.clear()
-        recordings = await asyncio.to_thread(list, _recordings(self.source))
-        results = map_ordered(self._result, recordings, max_concurrency=self.max_concurrency)
+        audio_files = await asyncio.to_thread(list, _audio_sources(self.source))
+        results = map_ordered(self._result, audio_files, max_concurrency=self.max_concurrency)
         try:
-            async for recording, result in results:
+            async for audio, result in results:
                 if isinstance(result, Exception):
-                    self._pass_over(recording, result)
+                    self._skip(audio, result)
                     continue
                 for document in result:
                     yield document
         finally:
             await results.aclose()
 
-    async def _result(
-        self, recording: AudioSource
-    ) -> tuple[AudioSource, list[Document] | Exception]:
+    async def _result(self, audio: AudioSource) -> tuple[AudioSource, list[Document] | Exception]:
         try:
-            return recording, await self._alistened(recording)
+            return audio, await self._atranscribed(audio)
         except (RuncrateError, ValueError, OSError) as error:
-            return recording, error
+            return audio, error
 
-    def _pass_over(self, recording: AudioSource, error: Exception) -> None:
+    def _skip(self, audio: AudioSource, error: Exception) -> None:
         if self.on_error == "raise" or is_account_error(error):
             raise error
-        self._skipped.append(SkippedAudio(recording.source, str(error)))
-        warnings.warn(f"Skipped {recording.source}: {error}", stacklevel=3)
+        self._skipped.append(SkippedAudio(audio.source, str(error)))
+        warnings.warn(f"Skipped {audio.source}: {error}", stacklevel=3)
 
 
 def audio_source_of(blob: Blob) -> AudioSource:
-    """Return the recording that a blob is; its bytes stay on the disk if they are there."""
+    """Return a blob as an audio source; its bytes stay on the disk if they are there."""
     known: dict[str, Any] = {"metadata": blob.metadata}
     if blob.source is not None:
         known["source"] = blob.source
@@ -266,14 +264,14 @@ def audio_source_of(blob: Blob) -> AudioSource:
     return AudioSource.of_bytes(blob.as_bytes(), **known)
 
 
-def _recordings(
+def _audio_sources(
     source: TranscriptionSource | Iterable[TranscriptionSource],
 ) -> Iterator[AudioSource]:
     if isinstance(source, Blob):
         yield audio_source_of(source)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
         for each in source:
-            yield from _recordings(each)
+            yield from _audio_sources(each)
     else:
         yield from resolve_audio_sources(source)
 

@@ -36,7 +36,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
         api_key: Runcrate API key. Read from `RUNCRATE_API_KEY` if not given.
         base_url: Address of the API. Read from `RUNCRATE_API_BASE` if not given.
         timeout: Seconds of silence after which a request is given up.
-        max_retries: Repeats after the first attempt.
+        max_retries: Retries after the first attempt.
         chunk_size: Most texts in one request.
         max_concurrency: Most requests at the same time.
 

@@ -69,7 +69,7 @@ ModelRefusalError: Final[type[ModelError]] = getattr(
     langchain_core.exceptions, "ModelRefusalError", ModelError
 )
 
-# A 429 with one of these codes is about money, not about pace: repeating does not help.
+# A 429 with one of these codes is about money, not about pace: retrying does not help.
 _SPENT_CODES: Final = frozenset(
     {"billing_hard_limit_reached", "budget_exceeded", "budget_reached", "insufficient_quota"}
 )
@@ -139,7 +139,7 @@ class RuncrateAuthenticationError(_TracedError, AuthenticationError, ModelAuthen
 class RuncrateInsufficientCreditsError(
     _TracedError, InsufficientCreditsError, ModelPermissionDeniedError
 ):
-    """402: no credits, or a spent budget. Repeating does not help."""
+    """402: no credits, or a spent budget. Retrying does not help."""
 
 
 class RuncratePermissionDeniedError(
@@ -181,11 +181,11 @@ class RuncrateStreamError(_TracedError, StreamError, ModelAPIError):
 
 
 class RuncrateStreamTruncatedError(_TracedError, StreamTruncatedError, ModelConnectionError):
-    """A stream ended before the response was whole; `partial` holds what came."""
+    """A stream ended before the response was complete; `partial` holds what arrived."""
 
 
 class RuncrateStreamStalledError(_TracedError, StreamStalledError, ModelTimeoutError):
-    """A stream sent nothing for too long; `partial` holds what came."""
+    """A stream sent nothing for too long; `partial` holds what arrived."""
 
 
 class RuncrateRefusalError(_TracedError, ModelRefusalError):  # type: ignore[valid-type,misc] # chosen at run time
@@ -201,7 +201,7 @@ class RuncrateRefusalError(_TracedError, ModelRefusalError):  # type: ignore[val
 
 
 # The first that fits counts, so special classes come first.
-_TWINS: Final[tuple[tuple[type[RuncrateError], type[_TracedError]], ...]] = (
+_TRANSLATIONS: Final[tuple[tuple[type[RuncrateError], type[_TracedError]], ...]] = (
     (BadRequestError, RuncrateInvalidRequestError),
     (UnprocessableEntityError, RuncrateUnprocessableError),
     (AuthenticationError, RuncrateAuthenticationError),
@@ -223,21 +223,21 @@ _TWINS: Final[tuple[tuple[type[RuncrateError], type[_TracedError]], ...]] = (
 def translated(error: RuncrateError) -> RuncrateError:
     """Return the error of this package for one of the client's, with the same data.
 
-    Errors that say nothing of a model (settings, spending) are returned as they are.
+    Errors that are not about a model (settings, spending) are returned as they are.
     """
     if isinstance(error, _TracedError):
         return error
-    twin = next((twin for kind, twin in _TWINS if isinstance(error, kind)), None)
+    translation = next((target for kind, target in _TRANSLATIONS if isinstance(error, kind)), None)
     if _is_overflow(error):
-        twin = RuncrateContextOverflowError
-    if twin is None:
+        translation = RuncrateContextOverflowError
+    if translation is None:
         return error
-    made = twin.__new__(twin, error.message)
-    Exception.__init__(made, error.message)
-    made.__dict__.update(error.__dict__)
-    if isinstance(made, RateLimitError) and (made.code or "").lower() in _SPENT_CODES:
-        made.is_retryable = False  # type: ignore[attr-defined] # a class attribute of ModelError
-    return made
+    result = translation.__new__(translation, error.message)
+    Exception.__init__(result, error.message)
+    result.__dict__.update(error.__dict__)
+    if isinstance(result, RateLimitError) and (result.code or "").lower() in _SPENT_CODES:
+        result.is_retryable = False  # type: ignore[attr-defined] # a class attribute of ModelError
+    return result
 
 
 class translating_errors:  # noqa: N801 - reads as what it does: `with translating_errors():`
@@ -252,8 +252,8 @@ class translating_errors:  # noqa: N801 - reads as what it does: `with translati
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, RuncrateError) and (made := translated(error)) is not error:
-            raise made from error
+        if isinstance(error, RuncrateError) and (result := translated(error)) is not error:
+            raise result from error
 
 
 def _is_overflow(error: RuncrateError) -> bool:

@@ -13,7 +13,7 @@ from runcrate_core.toolkit import SyncAsyncClients
 class GivenClients(RuncrateConnection, extra="forbid"):
     """A connection made from the settings, or clients that the program has already.
 
-    Of `client` and `async_client` one is enough: its twin is made with the same settings.
+    Of `client` and `async_client` one is enough: the other is made with the same settings.
     """
 
     client: Any = Field(default=None, exclude=True, repr=False)

@@ -20,7 +20,7 @@ class RuncrateInfrastructureTool(BaseTool):
 
     The content of its result is JSON for the model, its artifact the same as a dictionary. What a
     model can do something about reaches it as an error text without secrets; what only the
-    program can set right (no key, a wrong address) is raised.
+    program can set right (no key, a wrong URL) is raised.
     """
 
     _toolbox: AgentToolbox = PrivateAttr()
@@ -52,12 +52,14 @@ class RuncrateInfrastructureTool(BaseTool):
 
     def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with tool_errors(explain_failure):
-            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).tell)
+            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).report)
             return _shown(self._clients.sync.run(flow))
 
     async def _arun(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with tool_errors(explain_failure):
-            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).atell)
+            flow = self._toolbox.run_tool(
+                self.name, arguments, Progress(self.name, runtime).areport
+            )
             return _shown(await self._clients.async_.run(flow))
 
 

@@ -29,7 +29,7 @@ _KINDS: Final[dict[Any, Kind]] = {
     "document": "file",
     "text-plain": "file",
 }
-# Names that servers expect for a recording's format, where the media type says it otherwise.
+# Names that servers expect for an audio format, where the media type has another.
 _AUDIO_FORMATS: Final = {
     "mpeg": "mp3",
     "mpga": "mp3",
@@ -54,7 +54,7 @@ class Media:
         kind: What it is.
         mime_type: Media type, when known.
         data: Its bytes in base64.
-        url: Its address, when its bytes are not given.
+        url: Its URL, when its bytes are not given.
         file_id: Its identifier at the provider, when neither is given.
         filename: Its name, when known.
         detail: Level of detail of an image (`low`, `high`, `auto`).
@@ -144,8 +144,8 @@ def _of_openai_file(file: Mapping[str, Any]) -> Media:
     media = Media("file", filename=_text(file.get("filename")))
     if file_id := _text(file.get("file_id")):
         return Media("file", file_id=file_id, filename=media.filename)
-    if address := _text(file.get("file_data")) or _text(file.get("url") or file.get("file_url")):
-        return _at(media, address)
+    if url := _text(file.get("file_data")) or _text(file.get("url") or file.get("file_url")):
+        return _at(media, url)
     raise _nothing_to_send("file")
 
 
@@ -211,11 +211,11 @@ def _of_bedrock(kind: Kind, inner: Mapping[str, Any], source: Mapping[str, Any])
     )
 
 
-def _at(media: Media, address: str) -> Media:
-    """Return media whose bytes are at an address, or in it."""
-    if not address.startswith("data:"):
-        return _with(media, url=address)
-    head, comma, data = address.partition(",")
+def _at(media: Media, url: str) -> Media:
+    """Return media whose bytes are at a URL, or in it."""
+    if not url.startswith("data:"):
+        return _with(media, url=url)
+    head, comma, data = url.partition(",")
     if not comma or not head.endswith(";base64"):
         raise ValueError(f"The data URI of the {media.kind} is not in base64. Nothing was sent.")
     return _with(media, mime_type=head[len("data:") : -len(";base64")], data=data)

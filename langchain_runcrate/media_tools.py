@@ -39,13 +39,13 @@ _STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` ignores misspelt ones
     """Base of the media tools: connection, directory, failures. Use one of its subclasses.
 
-    The program chooses the folder and the model; the names of files are made here. The message to
+    The program chooses the directory and the model; the tool chooses file names. The message to
     the model is short text; the artifact is a dictionary of JSON values with `files` (each with
     `path`, `content_type`, `bytes`), `model` and what is known besides: `seed`, sizes, the cost as
     `cost_usd` with its `cost_source` (`server`, or `catalogue` for a published price).
 
     What a model can act on reaches it as text, without secrets. A missing key or an unusable
-    folder is raised to the program.
+    directory is raised to the program.
     """
 
     args_schema: ArgsSchema = ImageArguments
@@ -54,7 +54,7 @@ class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` i
     handle_validation_error: Any = explain_media_failure
 
     output_dir: Path = DEFAULT_DIRECTORY
-    """Where files go; made when it does not exist."""
+    """Directory of the files; created if it does not exist."""
 
     request_timeout: float | None = None
     """Seconds of silence after which a request is given up."""
@@ -63,10 +63,11 @@ class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` i
         progress = Progress(self.name, arguments.pop("runtime", None))
         client = self._sync_client()
         with tool_errors(explain_media_failure):
-            plan = self._plan(
-                self._asked(text, arguments), functools.partial(self._report, progress.tell)
+            operation = self._operation(
+                self._flow_of_call(text, arguments),
+                functools.partial(self._report, progress.report),
             )
-            return self._content_and_artifact(client.run(plan))
+            return self._content_and_artifact(client.run(operation))
 
     async def _arun(
         self, text: str | None = None, /, **arguments: Any
@@ -74,23 +75,24 @@ class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` i
         progress = Progress(self.name, arguments.pop("runtime", None))
         client = self._async_client()
         with tool_errors(explain_media_failure):
-            plan = self._plan(
-                self._asked(text, arguments), functools.partial(self._report, progress.atell)
+            operation = self._operation(
+                self._flow_of_call(text, arguments),
+                functools.partial(self._report, progress.areport),
             )
-            return self._content_and_artifact(await client.run(plan))
+            return self._content_and_artifact(await client.run(operation))
 
-    def _plan(self, args: Any, on_status: Callable[[Video], Any]) -> Any:
-        """Return the flow that does what was asked for."""
+    def _operation(self, args: Any, on_status: Callable[[Video], Any]) -> Any:
+        """Return the flow of a call."""
         raise NotImplementedError
 
-    def _asked(self, text: str | None, arguments: dict[str, Any]) -> Any:
+    def _flow_of_call(self, text: str | None, arguments: dict[str, Any]) -> Any:
         schema: Any = self.args_schema
         first = {} if text is None else {next(iter(schema.model_fields)): text}
         return schema(**first, **arguments)
 
     @staticmethod
-    def _report(tell: Callable[[dict[str, Any]], Any], job: Video) -> Any:
-        return tell({"id": job.id, "status": job.status})
+    def _report(report: Callable[[dict[str, Any]], Any], job: Video) -> Any:
+        return report({"id": job.id, "status": job.status})
 
     def _content_and_artifact(self, result: MediaResult) -> tuple[Any, dict[str, Any]]:
         blocks = [
@@ -153,7 +155,7 @@ class RuncrateImageTool(RuncrateMediaTool):
     images are then part of the conversation, and of its checkpoints.
     """
 
-    def _plan(self, args: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+    def _operation(self, args: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
         return MediaGenerator(
             self.output_dir,
             image_model=self.model,
@@ -178,7 +180,7 @@ class RuncrateSpeechTool(RuncrateMediaTool):
         print(tool.invoke({"text": "Hello from Runcrate!"}))
         ```
 
-    The sound is a file named in the artifact, never a part of the message: LangChain would write
+    The audio is a file named in the artifact, never a part of the message: LangChain would write
     it out as text.
     """
 
@@ -204,7 +206,7 @@ class RuncrateSpeechTool(RuncrateMediaTool):
             return {"audio_format": values["response_format"], **rest}
         return values
 
-    def _plan(self, args: SpeechArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+    def _operation(self, args: SpeechArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
         return MediaGenerator(
             self.output_dir,
             speech_model=self.model,
@@ -254,9 +256,9 @@ class RuncrateVideoTool(RuncrateMediaTool):
     """Maximum seconds to wait for the video."""
 
     poll_interval: float = Field(default=_STUDIO.poll_interval, gt=0)
-    """Seconds between two looks at the job."""
+    """Seconds between two checks of the job."""
 
-    def _plan(self, args: VideoArguments, on_status: Callable[[Video], Any]) -> Any:
+    def _operation(self, args: VideoArguments, on_status: Callable[[Video], Any]) -> Any:
         return MediaGenerator(
             self.output_dir,
             video_model=self.model,

@@ -1,4 +1,4 @@
-"""Telling whoever listens how a long tool call is getting on, and nobody when nobody does.
+"""Emit the progress of a long tool call to LangChain and LangGraph, if somebody listens.
 
 There are three ways out of a tool: LangChain's custom events (`astream_events`, callbacks), the
 stream writer of a LangGraph graph (`stream_mode="custom"`), and the output deltas of its tool
@@ -43,8 +43,8 @@ class Progress:
     tool: str
     runtime: Any = None
 
-    def tell(self, data: Mapping[str, Any]) -> None:
-        """Tell everybody; for sync code.
+    def report(self, data: Mapping[str, Any]) -> None:
+        """Report progress to all listeners, from sync code.
 
         Args:
             data: JSON values, such as `id` and `status`; `tool` is added.
@@ -55,8 +55,8 @@ class Progress:
         except RuntimeError:
             return  # called as a plain function: there is no run that an event could belong to
 
-    async def atell(self, data: Mapping[str, Any]) -> None:
-        """Tell everybody; for asynchronous code. See `tell`."""
+    async def areport(self, data: Mapping[str, Any]) -> None:
+        """Report progress to all listeners, from asynchronous code; see `report`."""
         event = self._written(data)
         try:
             await adispatch_custom_event(PROGRESS_EVENT, event)

@@ -130,7 +130,7 @@ class StructuredResponseParser(BaseTransformOutputParser[Any]):
             return _object_of(self.target, value)
         except Exception as error:  # validators of the class may raise anything
             raise OutputParserException(
-                f"The response does not fit `{self.target.__name__}`: {_said(error)}",
+                f"The response does not fit `{self.target.__name__}`: {_problem_of(error)}",
                 llm_output=str(value),
             ) from error
 
@@ -322,6 +322,6 @@ def _excerpt(text: str) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
-def _said(error: Exception) -> str:
+def _problem_of(error: Exception) -> str:
     text = str(error)
     return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"

@@ -64,14 +64,14 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
         async_client: The client of asynchronous calls; made like `client` when not given.
         ledger: The ledger to keep: `SpendLedger("budget.db")` outlives the process and is shared
             with others; a new one in memory when not given.
-        approve: Asked before each launch, job and longer life, in addition to any middleware;
+        approve: Asked before each launch, job and longer lifetime, in addition to any middleware;
             anything but `True` refuses it.
-        files_dir: A folder in which outputs of jobs may be saved; without it none are.
+        files_dir: A directory in which outputs of jobs may be saved; without it none are.
         allow_terminating_prefix: Whatever has the name prefix of the limits may be terminated;
             without it only what the ledger holds.
         allow_terminating_others: Every instance and job may be terminated.
-        show_addresses: Whether IP addresses of instances are shown.
-        poll_interval: Seconds between two looks while something is waited for.
+        show_addresses: Show IP addresses of instances.
+        poll_interval: Seconds between two checks while something is waited for.
         allow_commands: Whether commands may be run, and files read and written, on instances that
             were launched here. Needs `limits` and the extra `ssh`.
 

@@ -117,7 +117,7 @@ class Connected(BaseComponent):
         default=None,
         exclude=True,
         repr=False,
-        description="An `AsyncRuncrate` next to `client`; its twin otherwise.",
+        description="An `AsyncRuncrate` next to `client`; made with the same settings otherwise.",
     )
 
     _clients: ClientLease | SyncAsyncClients = PrivateAttr()

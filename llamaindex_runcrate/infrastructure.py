@@ -49,7 +49,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
 
     Calls that cost money or end something need approval: an `ApprovalRequiredEvent` (an
     `InputRequiredEvent`) is emitted to the workflow's event stream, and only an explicit yes
-    lets the tool go on. Where nobody can be asked (outside of a workflow), it refuses.
+    lets the tool continue. Where nobody can be asked (outside of a workflow), it refuses.
 
     Args:
         client: The client to use, of either kind; made from the environment when not given.
@@ -58,17 +58,17 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         async_client: The client of asynchronous calls; made like `client` when not given.
         ledger: The ledger to keep: `SpendLedger("budget.db")` outlives the process and is shared
             with others; a new one in memory when not given.
-        approve: A function that is asked before each launch, job and longer life, instead of a
+        approve: A function that is asked before each launch, job and longer lifetime, instead of a
             person in the workflow; anything but `True` refuses it.
         ask_human: Whether a person is asked where there is no `approve`. Without either, the
             limits alone decide.
         approval_timeout: Seconds after which no response means no.
-        files_dir: A folder in which outputs of jobs may be saved; without it none are.
+        files_dir: A directory in which outputs of jobs may be saved; without it none are.
         allow_terminating_prefix: Whatever has the name prefix of the limits may be terminated;
             without it only what the ledger holds.
         allow_terminating_others: Every instance and job may be terminated.
         show_addresses: Show IP addresses of instances.
-        poll_interval: Seconds between two looks while something is waited for.
+        poll_interval: Seconds between two checks while something is waited for.
         allow_commands: Whether commands may be run, and files read and written, on instances that
             were launched here. Needs `limits` and the extra `ssh`.
 

@@ -276,7 +276,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         _started(output_cls, prompt, prompt_args)
         return _ended(await structured.arun(structured.with_fallbacks(task), self._aask))
 
-    # `stream_structured_predict` and its twin are LlamaIndex's; they end up here.
+    # `stream_structured_predict` and its async form are LlamaIndex's; they end up here.
 
     def _structured_stream_call(
         self,

@@ -62,7 +62,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         max_images: Maximum number of images of one call.
         wait: Wait for a video; otherwise its job is returned, to be fetched later.
         timeout: Maximum seconds to wait for a video.
-        poll_interval: Seconds between two looks at its job.
+        poll_interval: Seconds between two checks of its job.
         return_media: Return the files as blocks. `RuncrateLLM` shows them to models
             that read them and names them to others; for an LLM class that takes only text in the
             results of tools, turn it off.

@@ -40,7 +40,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     The metadata of a document holds `source`, `model`, `segment` (its number), and where they are
     known `language` (as the API names it), `duration`, `start` and `end` (seconds). Embeddings are
     made without them, and a language model sees the source and the times. In what is silent there
-    is no document. Identifiers of documents stay the same when a recording is read in the same
+    is no document. Identifiers of documents stay the same when a file is read in the same
     pieces again.
 
     Example:
@@ -52,7 +52,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             print(document.metadata["start"], document.text)
         ```
 
-    For a folder of mixed files, see `audio_file_extractor`.
+    For a directory of mixed files, see `audio_file_extractor`.
     """
 
     model: str = Field(
@@ -64,21 +64,20 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     )
     format: TranscriptFormat = Field(
         default=_TRANSCRIBER.format,
-        description="What a document holds: `text`, all of a recording; `segments`, what the model "
-        "cut it into; `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle "
-        "file.",
+        description="Content of a document: `text`, the complete transcript; `segments`, those of "
+        "the model; `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle file.",
     )
     window_s: float = Field(default=_TRANSCRIBER.window_s, gt=0, description="Seconds of a window.")
     split_s: float | None = Field(
         default=_TRANSCRIBER.split_s,
         gt=0,
-        description="Recordings above 25 MiB are sent in parts of so many seconds where PyAV is "
+        description="Audio files above 25 MiB are sent in parts of so many seconds where PyAV is "
         "installed.",
     )
-    attach_recording: bool = Field(
+    attach_audio: bool = Field(
         default=False,
-        description="Whether documents carry a reference to a recording on the disk as their "
-        "`audio_resource`. What makes messages of such nodes sends the sound along.",
+        description="Attach a reference to the audio file on disk to each document, as its "
+        "`audio_resource`. Messages that are made from such nodes contain the audio.",
     )
     max_concurrency: int = Field(
         default=4,
@@ -100,8 +99,8 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         """Yield the transcripts of audio files, one file after another.
 
         Args:
-            file: The path of a file; that of a folder, for all recordings in it and within it; a
-                pattern such as `calls/*.mp3`; an https address; or several of them.
+            file: The path of a file; that of a directory, for all audio files in it and below; a
+                pattern such as `calls/*.mp3`; an https URL; or several of them.
             extra_info: Metadata of the documents; it wins over the reader's own.
             fs: The fsspec file system that `file`, then a single path, belongs to.
 
@@ -110,10 +109,10 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             OSError: A file cannot be read; it is named.
             RuncrateError: A request failed; the file is named.
         """
-        for recording in _recordings(file, extra_info, fs):
+        for audio in _audio_sources(file, extra_info, fs):
             client = self._patient(self._sync_client)
-            chunks = client.run(self._transcriber().chunks(recording))
-            yield from self._documents(recording, chunks)
+            chunks = client.run(self._transcriber().chunks(audio))
+            yield from self._documents(audio, chunks)
 
     async def aload_data(
         self,
@@ -125,8 +124,8 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
 
         For arguments and errors see `lazy_load_data`.
         """
-        recordings = await asyncio.to_thread(lambda: list(_recordings(file, extra_info, fs)))
-        results = map_ordered(self._transcribed, recordings, max_concurrency=self.max_concurrency)
+        audio_files = await asyncio.to_thread(lambda: list(_audio_sources(file, extra_info, fs)))
+        results = map_ordered(self._transcribed, audio_files, max_concurrency=self.max_concurrency)
         return [document async for documents in results for document in documents]
 
     async def alazy_load_data(
@@ -138,10 +137,10 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         """Return the result of `aload_data`: LlamaIndex awaits this for an iterable."""
         return await self.aload_data(file, extra_info, fs)
 
-    async def _transcribed(self, recording: AudioSource) -> list[Document]:
+    async def _transcribed(self, audio: AudioSource) -> list[Document]:
         client = self._patient(self._async_client)
-        chunks = await client.run(self._transcriber().chunks(recording))
-        return self._documents(recording, chunks)
+        chunks = await client.run(self._transcriber().chunks(audio))
+        return self._documents(audio, chunks)
 
     def _patient(self, client: C) -> C:
         """Return a client with the reader's own timeout, on the same connections."""
@@ -156,12 +155,10 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             split_s=self.split_s,
         )
 
-    def _documents(
-        self, recording: AudioSource, chunks: Iterable[TranscriptChunk]
-    ) -> list[Document]:
+    def _documents(self, audio: AudioSource, chunks: Iterable[TranscriptChunk]) -> list[Document]:
         attached: dict[str, Any] = {}
-        if self.attach_recording and isinstance(recording.media, Path):
-            attached["audio_resource"] = MediaResource(path=recording.media)
+        if self.attach_audio and isinstance(audio.media, Path):
+            attached["audio_resource"] = MediaResource(path=audio.media)
         return [
             Document(
                 id_=passage.id,
@@ -199,7 +196,7 @@ def audio_file_extractor(**options: Any) -> dict[str, BaseReader]:
     return dict.fromkeys(AUDIO_SUFFIXES, reader)
 
 
-def _recordings(
+def _audio_sources(
     file: AudioInput | Iterable[AudioInput],
     extra_info: Mapping[str, Any] | None,
     fs: Any,

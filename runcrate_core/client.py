@@ -92,7 +92,7 @@ class _Shareable:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the settings alone, without the key: it is read again from the environment."""
         if self._driver.http.is_given:
-            raise pickle.PicklingError("A client with an `http_client` of yours cannot be pickled.")
+            raise pickle.PicklingError("A client with a custom `http_client` cannot be pickled.")
         return object.__new__, (type(self),), self._driver.config
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Runcrate(_Shareable):
             kind of call has (60 s, chat 600 s, media 300 s, launches 90 s); or a `Timeout` or
             `httpx.Timeout`, which sets connecting, sending and the pool as well.
         stream_idle_timeout: Seconds a stream may stay without content; `None` for no limit.
-        max_retries: Repeats after the first attempt, of what may be repeated.
+        max_retries: Retries after the first attempt, of requests that are safe to retry.
         default_headers: Sent with every request.
         http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed. Its
             limits and, where they differ from those of httpx itself, its timeouts are used.
@@ -213,9 +213,9 @@ class Runcrate(_Shareable):
     def __setstate__(self, config: Config) -> None:
         self._driver = SyncDriver(config, SyncHttp(), _call_context(config))
 
-    def run(self, plan: Operation[T]) -> T:
+    def run(self, operation: Operation[T]) -> T:
         """Run a flow, such as those of `SpendGuard`, and return its result."""
-        return self._driver.run(plan)
+        return self._driver.run(operation)
 
     def close(self) -> None:
         """Close the connections. Clients made by `with_options` are closed with it."""
@@ -316,9 +316,9 @@ class AsyncRuncrate(_Shareable):
     def __setstate__(self, config: Config) -> None:
         self._driver = AsyncDriver(config, AsyncHttp(), _call_context(config))
 
-    async def run(self, plan: Operation[T]) -> T:
+    async def run(self, operation: Operation[T]) -> T:
         """Run a flow; see `Runcrate.run`."""
-        return await self._driver.run(plan)
+        return await self._driver.run(operation)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

@@ -106,8 +106,8 @@ class ClientLease:
     Args:
         client: A client with the object's settings, of either kind. The connections are its own
             only if the account has no pool yet.
-        async_client: An asynchronous client beside it, where they have connections of the user's.
-        settings: Anything that tells the holder what the lease was taken for.
+        async_client: An asynchronous client next to it, where they have connections of the user's.
+        settings: Anything by which the owner identifies the lease's settings.
 
     Attributes:
         pool: The pool.

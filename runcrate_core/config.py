@@ -94,7 +94,7 @@ class Config:
         environment: Environment that infrastructure calls are aimed at (seed 003).
         timeout: Limits that override those of each kind of call.
         stream_idle_timeout: Seconds a stream may stay without content.
-        max_retries: Repeats after the first attempt.
+        max_retries: Retries after the first attempt.
         default_headers: Sent with every request to the two APIs; never shown by `repr`.
         wait_for_rate_limit: Whether calls wait for the next window instead of running into 429.
         on_request: Called with a `RequestEvent` after each attempt.
@@ -124,7 +124,7 @@ class Config:
         return _unpickled, (public,)
 
     def url_of(self, surface: Surface) -> str:
-        """Return the address of one of the two APIs, with its version part."""
+        """Return the URL of one of the two APIs, with its version part."""
         return self.inference_url if surface is Surface.INFERENCE else self.base_url
 
     def key_for(self, surface: Surface) -> str | None:
@@ -185,7 +185,7 @@ def resolve_config(
         options: The other settings of `Config`; the environment also from `RUNCRATE_ENVIRONMENT`.
 
     Raises:
-        ConfigurationError: No key, a key that is none, an address that is not usable or an
+        ConfigurationError: No key, a key that is none, a URL that is not usable or an
             option out of range. The key is not shown.
     """
     if variables is None:
@@ -289,7 +289,7 @@ def require_own_key(key: str | None) -> None:
 
 
 def is_own_host(url: str) -> bool:
-    """Return whether an address is one of Runcrate's own hosts."""
+    """Return whether a URL is one of Runcrate's own hosts."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     return host == OWN_DOMAIN or host.endswith(f".{OWN_DOMAIN}")
 
@@ -322,7 +322,7 @@ def inference_url_from_environment() -> str:
 
 
 def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) -> str:
-    """Return an address with its version part and without a slash at the end.
+    """Return a URL with its version part and without a slash at the end.
 
     Both forms are in use: with `/v1` and `/api/v1` in the documentation (seeds 000, 001), without
     in the SDKs (seed 003).
@@ -337,10 +337,10 @@ def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) 
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"{name} is not an address. Nothing was sent.") from None
+        raise ConfigurationError(f"{name} is not a URL. Nothing was sent.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
-            f"{name} must be an https:// address (got scheme {parts.scheme!r}). Nothing was sent."
+            f"{name} must be an https:// URL (got scheme {parts.scheme!r}). Nothing was sent."
         )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError(
@@ -352,7 +352,7 @@ def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) 
         raise ConfigurationError(f"{name} is not usable: {error}. Nothing was sent.") from None
     if parts.scheme == "http" and not is_loopback(text):
         raise ConfigurationError(
-            f"{name} is plain http, which would send the key in the clear; only an address of "
+            f"{name} is plain http, which would send the key in the clear; only a URL of "
             "this computer may be. Use https. Nothing was sent."
         )
     version = _VERSION_PART[surface]

@@ -32,7 +32,7 @@ def construct(
         kind: Class of the model. It has no private attributes.
         fields: The value of every field, by the field's name. The model keeps this dict.
         fields_set: Names that count as given, for `exclude_unset`; all of `fields` otherwise.
-        extra: Values beside the fields, of a class with `extra="allow"`: an empty dict for none.
+        extra: Values besides the fields, of a class with `extra="allow"`: an empty dict for none.
             `None` for any other class.
     """
     model = _new(kind)

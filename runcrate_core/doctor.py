@@ -1,6 +1,6 @@
-"""`runcrate doctor`: what is wrong with this set-up, and what to do about it.
+"""`runcrate doctor`: problems of the local set-up, and how to solve them.
 
-Looking (`look`) and judging (`findings`) are apart: every judgement is a function of `Facts`.
+Collecting (`collect`) and checking (`findings`) are apart: each check is a function of `Facts`.
 The key is sent to the two APIs alone, and never shown.
 """
 
@@ -30,7 +30,7 @@ from runcrate_core.config import (
     variable,
 )
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.health_check import Addresses, Probe, probe
+from runcrate_core.io.health_check import ApiUrls, Probe, probe
 from runcrate_core.protocol.http_date import http_date
 from runcrate_core.protocol.proxies import proxy_routes, proxy_url
 from runcrate_core.protocol.request import Surface
@@ -77,7 +77,7 @@ class Finding:
 
     Attributes:
         level: Whether it is a problem.
-        subject: What was looked at.
+        subject: Subject of the check.
         text: What was found.
         advice: What to do; empty when there is nothing to do.
     """
@@ -95,7 +95,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is judged.
+    """Everything that is checked.
 
     Attributes:
         python: Version of the interpreter.
@@ -116,10 +116,10 @@ class Facts:
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
-    """Judge everything, in the order of the report."""
+    """Check everything, in the order of the report."""
     yield python_finding(facts.python)
     yield from package_findings(facts.versions)
-    yield from address_findings(facts.variables)
+    yield from url_findings(facts.variables)
     yield key_finding(facts.variables)
     yield from proxy_findings(facts.variables)
     if facts.setup_error:
@@ -131,7 +131,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 
 def python_finding(version: tuple[int, ...]) -> Finding:
-    """Judge the version of the interpreter."""
+    """Check the version of the interpreter."""
     shown = ".".join(map(str, version[:3]))
     if version[:2] < MIN_PYTHON:
         wanted = ".".join(map(str, MIN_PYTHON))
@@ -140,10 +140,10 @@ def python_finding(version: tuple[int, ...]) -> Finding:
 
 
 def package_findings(versions: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge the versions of packages, and which of them may not be installed together."""
+    """Check the versions of packages, and for packages that conflict."""
     own = versions.get(OWN_DISTRIBUTION)
     if own is None:
-        yield Finding(Level.NOTE, OWN_DISTRIBUTION, "runs from a folder, is not installed")
+        yield Finding(Level.NOTE, OWN_DISTRIBUTION, "runs from a directory, is not installed")
     else:
         yield Finding(Level.OK, OWN_DISTRIBUTION, own)
     for name, (first, beyond) in SUPPORTED.items():
@@ -173,9 +173,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-def address_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge both addresses; a problem is reported without showing the URL."""
-    for subject, name, default, surface, right, wrong in _ADDRESSES:
+def url_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Check both URLs; a problem is reported without showing the URL."""
+    for subject, name, default, surface, right, wrong in _URLS:
         advice = f"Correct {name}, or unset it to use {default}."
         try:
             url = api_url(None, surface, variables)
@@ -193,13 +193,13 @@ def address_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
                 subject,
                 f"{name} ends in `{ending}`, where this API is expected under `{right}`: requests "
                 f"go to {url}",
-                f"Set {name} to the address of the host alone, or one that ends in `{right}`.",
+                f"Set {name} to the URL of the host alone, or one that ends in `{right}`.",
             )
 
 
-_ADDRESSES: Final = (
+_URLS: Final = (
     (
-        "inference address",
+        "inference URL",
         "RUNCRATE_API_BASE",
         DEFAULT_INFERENCE_URL,
         Surface.INFERENCE,
@@ -207,7 +207,7 @@ _ADDRESSES: Final = (
         ("/api/v1", "/api"),
     ),
     (
-        "infrastructure address",
+        "infrastructure URL",
         "RUNCRATE_API_URL",
         DEFAULT_BASE_URL,
         Surface.INFRASTRUCTURE,
@@ -220,16 +220,16 @@ _ADDRESSES: Final = (
 _SURFACES: Final = (Surface.INFERENCE, Surface.INFRASTRUCTURE)
 
 
-def addresses(variables: Mapping[str, str]) -> Addresses | None:
-    """Return where requests go; `None` when an address is not usable."""
+def api_urls(variables: Mapping[str, str]) -> ApiUrls | None:
+    """Return where requests go; `None` when a URL is not usable."""
     try:
-        return Addresses(*(api_url(None, surface, variables) for surface in _SURFACES))
+        return ApiUrls(*(api_url(None, surface, variables) for surface in _SURFACES))
     except ConfigurationError:
         return None
 
 
 def key_finding(variables: Mapping[str, str]) -> Finding:
-    """Judge the key by its form; it is not shown."""
+    """Check the form of the key; it is not shown."""
     given = variables.get("RUNCRATE_API_KEY")
     try:
         key = clean_key(variable(variables, "RUNCRATE_API_KEY"))
@@ -238,7 +238,7 @@ def key_finding(variables: Mapping[str, str]) -> Finding:
     except ConfigurationError as error:
         return Finding(Level.PROBLEM, "key", error.message, "Set RUNCRATE_API_KEY.")
     if key is None:
-        return Finding(Level.NOTE, "key", "none; the server at this address may not need one")
+        return Finding(Level.NOTE, "key", "none; the server at this URL may not need one")
     if key != given:
         return Finding(
             Level.NOTE, "key", "set, with white space around it", "It is ignored; remove it."
@@ -255,7 +255,7 @@ def key_finding(variables: Mapping[str, str]) -> Finding:
 
 
 def _unofficial_hosts(variables: Mapping[str, str]) -> str:
-    where = addresses(variables)
+    where = api_urls(variables)
     urls = () if where is None else (where.inference, where.infrastructure)
     hosts = {
         urlsplit(url).hostname for url in urls if not is_own_host(url) and not is_loopback(url)
@@ -264,7 +264,7 @@ def _unofficial_hosts(variables: Mapping[str, str]) -> str:
 
 
 def _needs_own_key(variables: Mapping[str, str]) -> bool:
-    where = addresses(variables)
+    where = api_urls(variables)
     return where is None or is_own_host(where.inference) or is_own_host(where.infrastructure)
 
 
@@ -276,7 +276,7 @@ def key_to_send(variables: Mapping[str, str]) -> str | None:
 
 
 def proxy_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Tell which proxies are in the way; only their hosts are shown."""
+    """List the proxies in use; only their hosts are shown."""
     for name in PROXY_VARIABLES:
         value = variables.get(name) or variables.get(name.lower())
         if not value:
@@ -297,20 +297,20 @@ def _proxy_text(name: str, value: str) -> str:
 
 
 def probe_finding(probe: Probe) -> Finding:
-    """Judge one response, or that there was none."""
+    """Check one response, or that there was none."""
     if probe.status is None:
         return Finding(
             Level.PROBLEM,
             probe.subject,
             f"{probe.url} did not answer: {probe.failure}",
-            "Check the address, the network, the firewall and the proxy variables.",
+            "Check the URL, the network, the firewall and the proxy variables.",
         )
     if probe.status in _REDIRECTS:
         return Finding(
             Level.PROBLEM,
             probe.subject,
             f"{probe.url} answers with a redirect to `{probe.location}`; the key is not sent on",
-            "Set the address that it points to, if you trust it.",
+            "Set the URL that it points to, if you trust it.",
         )
     if probe.status in _SERVER_ERRORS:
         text = f"{probe.url} answers {probe.status}: it fails, or a proxy before it does"
@@ -320,13 +320,13 @@ def probe_finding(probe: Probe) -> Finding:
             Level.PROBLEM,
             probe.subject,
             f"{probe.url} answers {probe.status} with something else than JSON: another web server",
-            "Check the address and its port.",
+            "Check the URL and its port.",
         )
     if probe.status <= _LAST_OK or (not probe.with_key and probe.status != _NOT_FOUND):
         how = "with the key" if probe.with_key else "without a key"
         return Finding(Level.OK, probe.subject, f"{probe.url} answers {probe.status} {how}")
     text, advice = _REFUSALS.get(
-        probe.status, (f"answers {probe.status}", "Check the address: it may be another server's.")
+        probe.status, (f"answers {probe.status}", "Check the URL: it may be another server's.")
     )
     level = Level.NOTE if probe.status == _OUT_OF_CREDITS else Level.PROBLEM
     return Finding(level, probe.subject, f"{probe.url} {text}", advice)
@@ -335,14 +335,17 @@ def probe_finding(probe: Probe) -> Finding:
 _REFUSALS: Final = {
     401: ("does not know the key (401)", f"Make a new key at {KEYS_PAGE}."),
     402: ("answers that there are no credits (402)", "Top up, or raise the key's budget."),
-    403: ("forbids this key to read the balance (403)", "Give the key that permission, or go on."),
-    404: ("has no such path (404)", "Check the address: both forms, with and without /v1, work."),
+    403: (
+        "forbids this key to read the balance (403)",
+        "Give the key that permission, or continue without it.",
+    ),
+    404: ("has no such path (404)", "Check the URL: both forms, with and without /v1, work."),
     429: ("has had too many requests of this key (429)", "Wait a minute."),
 }
 
 
 def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
-    """Compare this machine's clock with the servers'; one finding for the first that tells."""
+    """Compare the local clock with the servers'; one finding, from the first date."""
     for one in probes:
         there = http_date(one.date or "")
         if there is None:
@@ -353,31 +356,31 @@ def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
             yield Finding(
                 Level.PROBLEM,
                 "clock",
-                f"this machine's is {abs(skew):.0f} s {which} of the server's",
-                "Set it (NTP): certificates, rate limits and signed addresses depend on it.",
+                f"the local clock is {abs(skew):.0f} s {which} of the server's",
+                "Set it (NTP): certificates, rate limits and signed URLs depend on it.",
             )
         else:
             yield Finding(Level.OK, "clock", f"within {MAX_SKEW_S:.0f} s of the server's")
         return
 
 
-# --- looking -------------------------------------------------------------------------------------
+# --- collecting ----------------------------------------------------------------------------------
 
 
-def look(
+def collect(
     variables: Mapping[str, str],
     *,
     timeout_s: float = CHECK_TIMEOUT_S,
     clock: Callable[[], float] = time.time,
 ) -> Facts:
-    """Look at this machine, and ask both APIs one or two short questions.
+    """Inspect the local set-up, and send both APIs one or two short requests.
 
     Args:
         variables: Environment variables.
         timeout_s: Seconds to wait for each response.
         clock: Seconds since 1970.
     """
-    where = addresses(variables)
+    where = api_urls(variables)
     key = key_to_send(variables)
     probes: tuple[Probe, ...] = ()
     setup_error = ""
@@ -422,7 +425,7 @@ def report(timeout_s: float = CHECK_TIMEOUT_S) -> int:
     Returns:
         The exit status: 0 when there is no problem, 1 otherwise.
     """
-    found = list(findings(look(os.environ, timeout_s=timeout_s)))
+    found = list(findings(collect(os.environ, timeout_s=timeout_s)))
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     for finding in found:
         print(finding.lines())  # noqa: T201 - a command's output

@@ -1,6 +1,6 @@
 """Batches of texts to embed: several requests at once up to a limit, vectors in order.
 
-Only as many batches as are under way are in memory, beside the vectors. After a failure no further
+Only as many batches as are under way are in memory, besides the vectors. After a failure no further
 batch is sent; the error says how many texts were embedded before it.
 """
 

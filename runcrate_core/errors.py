@@ -1,4 +1,4 @@
-"""Everything this library raises on purpose.
+"""All errors that this library raises.
 
 ```
 RuncrateError
@@ -100,7 +100,7 @@ def _rebuild(kind: type[RuncrateError], message: str) -> RuncrateError:
 
 
 class ConfigurationError(RuncrateError):
-    """The client is set up wrongly (key, address, closed client); nothing was sent."""
+    """The client is set up wrongly (key, URL, closed client); nothing was sent."""
 
 
 class SpendRefusedError(RuncrateError):
@@ -132,7 +132,7 @@ class AmbiguousLaunchError(RuncrateError):
     """Something paid may or may not have been started, and could not be found again.
 
     Attributes:
-        name: The name under which to look for it (`instances.list()`, ...), when it has one.
+        name: The name by which to look it up (`instances.list()`, ...), when it has one.
     """
 
     def __init__(self, message: str, *, name: str | None = None, **attributes: Any) -> None:

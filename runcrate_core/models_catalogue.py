@@ -72,12 +72,12 @@ class ModelInfo:
 
     @property
     def is_reasoning(self) -> bool:
-        """True if the model writes down its thoughts before it answers."""
+        """True if the model writes its reasoning before its response."""
         return "reasoning" in self.features
 
 
 def get_model_info(model: str) -> ModelInfo | None:
-    """Return what is known of a model; `None` for one that is not in the list.
+    """Return the metadata of a model; `None` for one that is not in the list.
 
     Args:
         model: Identifier or alias; upper and lower case do not matter for looking it up.
@@ -95,7 +95,7 @@ def get_model_info(model: str) -> ModelInfo | None:
 
 
 def parse_model_info(listed: Mapping[str, Any]) -> ModelInfo:
-    """Return what is known of a model that `/models` lists; the listing wins over this list.
+    """Return the metadata of a model that `/models` lists; the listing wins over this list.
 
     Args:
         listed: An entry of `/models`: `client.models.list()[0].to_dict()`. Read are `id`,
@@ -115,7 +115,7 @@ def parse_model_info(listed: Mapping[str, Any]) -> ModelInfo:
     """
     model = listed.get("id")
     if not isinstance(model, str) or not model:
-        raise ValueError("The entry has no `id`, so it is no model of the catalogue.")
+        raise ValueError("The entry has no `id`, so it is not a model of the catalogue.")
     reported: dict[str, Any] = {
         "input_modalities": _texts(listed.get("input_modalities")),
         "output_modalities": _texts(listed.get("output_modalities")),

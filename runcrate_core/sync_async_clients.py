@@ -40,8 +40,8 @@ class SyncAsyncClients:
         self._default = Runcrate() if client is None and async_client is None else None
         self._client = client or self._default
         self._async_client = async_client
-        self._twin: Runcrate | None = None
-        self._async_twin: AsyncRuncrate | None = None
+        self._own_client: Runcrate | None = None
+        self._own_async_client: AsyncRuncrate | None = None
         self.start_again()
         start_again_after_fork(self)
 
@@ -70,11 +70,11 @@ class SyncAsyncClients:
         if self._client is not None:
             return self._client
         with self._lock:
-            if self._twin is None:
+            if self._own_client is None:
                 driver = _driver(self._async_client, "client=Runcrate(...)")
-                self._twin = object.__new__(Runcrate)
-                self._twin._driver = SyncDriver(driver.config, SyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
-            return self._twin
+                self._own_client = object.__new__(Runcrate)
+                self._own_client._driver = SyncDriver(driver.config, SyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
+            return self._own_client
 
     @property
     def async_(self) -> AsyncRuncrate:
@@ -86,11 +86,12 @@ class SyncAsyncClients:
         if self._async_client is not None:
             return self._async_client
         with self._lock:
-            if self._async_twin is None:
+            if self._own_async_client is None:
                 driver = _driver(self._client, "async_client=AsyncRuncrate(...)")
-                self._async_twin = object.__new__(AsyncRuncrate)
-                self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
-            return self._async_twin
+                self._own_async_client = object.__new__(AsyncRuncrate)
+                new_driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)
+                self._own_async_client._driver = new_driver  # noqa: SLF001 - as `with_options` does
+            return self._own_async_client
 
     def changed(self, **settings: Any) -> SyncAsyncClients | ClientLease:
         """Return clients with other settings.
@@ -119,7 +120,7 @@ class SyncAsyncClients:
             given: A client that was given is closed too.
         """
         with self._lock:
-            self._twin = None  # its connections are closed when no call uses them any more
+            self._own_client = None  # its connections are closed when no call uses them any more
         client = self._client if given else self._default
         if client is not None:
             client.close()
@@ -128,9 +129,9 @@ class SyncAsyncClients:
         """Close the clients that were made here; see `close`."""
         self.close(given=given)
         with self._lock:
-            twin, self._async_twin = self._async_twin, None
+            own, self._own_async_client = self._own_async_client, None
         client = self._async_client if given else None
-        for one in (client, twin):
+        for one in (client, own):
             if one is not None:
                 await one.aclose()
 
@@ -156,7 +157,7 @@ def _driver(client: Any, missing: str) -> Any:
     driver = client._driver  # noqa: SLF001 - of this package
     if driver.http.is_given:
         raise ConfigurationError(
-            "The client has an `http_client` of yours, so its twin cannot be made: give "
-            f"`{missing}` as well."
+            "A custom `http_client` was passed, so no client of the other kind can be created. "
+            f"Nothing was sent. Pass `{missing}` too."
         )
     return driver

@@ -1,8 +1,8 @@
 """Approval of calls by a person, in both eras of the protocol, bound to the call.
 
 Until 2025-11-25 the server asks the client while the call waits. Since 2026-07-28 a server cannot
-ask: the call returns the question, and the client repeats the call with the person's decision. The
-question is bound to the tool and its arguments, is valid for ten minutes and for one call.
+ask: the call returns the question, and the client sends the call again with the person's decision.
+The question is bound to the tool and its arguments, is valid for ten minutes and for one call.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Approvals:
         return InputRequiredResult(input_requests={_KEY: request}, request_state=state)
 
     def _check(self, params: CallToolRequestParams) -> None:
-        """Check the decision that came with a repeated call; a question is used up by it.
+        """Check the decision that came with the second call; a question is used up by it.
 
         Raises:
             SpendRefusedError: It was declined, or does not belong to this call.
@@ -126,7 +126,7 @@ class Approvals:
         if question is None or self.clock() > question.expires_at:
             raise SpendRefusedError(
                 "This approval is unknown, too old or was used already; each is valid for one call "
-                f"and ten minutes. {_NOT_DONE} Call again without it to ask once more."
+                f"and ten minutes. {_NOT_DONE} Call again without it to ask again."
             )
         if (question.tool, question.arguments) != (params.name, dict(params.arguments or {})):
             raise SpendRefusedError(
@@ -146,7 +146,7 @@ def can_ask(context: ServerRequestContext[Any, Any]) -> bool:
 
 
 def is_modern(context: ServerRequestContext[Any, Any]) -> bool:
-    """Return whether the request is of the era in which a server cannot ask by itself."""
+    """Return whether the request is of the era in which a server cannot send requests itself."""
     return context.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 

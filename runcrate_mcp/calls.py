@@ -104,7 +104,7 @@ class ToolCalls:
 
     async def _run(self, context: Context, tool: ServedTool, arguments: Mapping[str, Any]) -> Any:
         progress = _Progress(context)
-        heartbeat = asyncio.create_task(progress.repeat())
+        heartbeat = asyncio.create_task(progress.keep_alive())
         try:
             flow = tool.run(arguments, progress.report)
             if not tool.starts_resources:
@@ -118,7 +118,7 @@ class ToolCalls:
             heartbeat.cancel()
 
     async def _undo_if_cancelled(self, result: Any) -> None:
-        """Terminate what a call has started when nobody waits for its result any more."""
+        """Terminate what a call has started if its result is no longer awaited."""
         try:
             await checkpoint_if_cancelled()
         except asyncio.CancelledError:
@@ -159,8 +159,8 @@ class _Progress:
         self._message = f"{state['id']}: {state['status']}"
         await self._send()
 
-    async def repeat(self) -> None:
-        """Report the last state again and again, until cancelled."""
+    async def keep_alive(self) -> None:
+        """Report the last state periodically, until cancelled."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             await self._send()

@@ -1,4 +1,4 @@
-"""Serve clients on this machine over streamable HTTP."""
+"""Serve local clients over streamable HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ logger = logging.getLogger("runcrate_mcp")
 
 
 class ClientActivity:
-    """Notices when every client is gone, so that nothing runs for nobody.
+    """Notices when every client is gone, so that nothing keeps running unattended.
 
     A client of the 2025 era opens a session and closes it with DELETE. One of the 2026 era has
     none and simply stops sending requests.
@@ -117,7 +117,7 @@ async def serve_http(
 ) -> None:
     """Serve on the loopback interface until the process is asked to stop.
 
-    Requests whose `Host` or `Origin` is not of this machine are refused. Everything that was
+    Requests whose `Host` or `Origin` is not loopback are refused. Everything that was
     started is terminated when the last client closes its session, when no request arrived for the
     idle timeout, and when the server stops.
 

@@ -28,7 +28,7 @@ _PLAN: Final = (
     "{next}"
 )
 _LAUNCH: Final = (
-    "4. Prefer runcrate_run_job for work that ends by itself, and runcrate_plan_instance for an "
+    "4. Prefer runcrate_run_job for work that ends on its own, and runcrate_plan_instance for an "
     "instance. Show me the plan and its worst-case cost, and wait for my decision before you "
     "launch anything."
 )

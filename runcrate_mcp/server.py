@@ -85,7 +85,7 @@ class Service:
         return cls(toolbox, SyncAsyncClients(client or AsyncRuncrate()), tools, settings)
 
     def session(self) -> SpendSession:
-        """Return a session that terminates everything started in it when it is left."""
+        """Return a session that terminates on exit everything that was started in it."""
         return self.toolbox.session(self.clients)
 
     def server(self, lifespan: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Server[Any]:

@@ -1,1 +1,1 @@
-"""The infrastructure calls as tools for agents: written once, for every framework."""
+"""Agent tools for the infrastructure API, defined once for every framework."""

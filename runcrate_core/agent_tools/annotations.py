@@ -1,4 +1,4 @@
-"""Tool annotations: the effect of a tool, in the words of the Model Context Protocol plus money."""
+"""Tool annotations: the hints of the Model Context Protocol, and whether a tool costs money."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ToolAnnotations:
 
     @property
     def needs_approval(self) -> bool:
-        """A person should be asked before."""
+        """True if a person should approve each call."""
         return self.destructive or self.costs_money
 
     def hints(self) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Approval prompts: what a tool call does and costs at worst, for the person who approves it."""
+"""Approval prompts: effect and worst-case cost of a tool call, for the person who approves it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def describe_call(
     guard: SpendGuard | None, name: str, tool: AgentTool | None, arguments: Mapping[str, Any]
 ) -> str:
-    """Return what a call does and costs at worst, as far as that is known without a request.
+    """Return effect and worst-case cost of a call, as far as known without a request.
 
     Args:
         guard: The guard that keeps the limits.

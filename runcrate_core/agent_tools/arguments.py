@@ -1,4 +1,4 @@
-"""Arguments of the tools: described for a model, bounded, lenient about how it writes them."""
+"""Tool arguments: described for a model, bounded, and lenient about their notation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING: Final = _EMPTY | {"null", "none"}
 
 
 def as_meant(arguments: type[BaseModel], values: Any) -> Any:
-    """Return a model's arguments as it meant them.
+    """Return a model's arguments in their declared types, where it wrote them in another notation.
 
     Many models fill every field of a schema, with `null` or nothing in words where they mean
     nothing: such optional fields are dropped. Many write a list as text, and choices in another
@@ -99,7 +99,7 @@ class Arguments(BaseModel):
 
 
 def text(description: str, max_length: int = 128) -> Any:
-    """Return the field of a text that is not empty."""
+    """Return a field for text that is not empty."""
     return Field(min_length=1, max_length=max_length, description=description)
 
 
@@ -117,7 +117,7 @@ Lifetime = Annotated[
         ge=MIN_RUNTIME_MINUTES,
         le=MAX_RUNTIME_MINUTES,
         description="Minutes after its first start at which the server terminates the instance. "
-        "Choose as few as the work needs: the whole time is reserved from the budget.",
+        "Choose as few as the work needs: the complete time is reserved from the budget.",
     ),
 ]
 Limit = Annotated[int, Field(ge=1, le=50, description="Maximum number of entries.")]

@@ -24,7 +24,7 @@ NAP_S: Final = 0.25
 
 
 def cancel_on_session_exit(flow: Flow[T], guard: SpendGuard) -> Flow[T]:
-    """Run a flow as long as its session is not left.
+    """Run a flow until its session is closed.
 
     Args:
         flow: A flow that changes nothing.
@@ -57,7 +57,7 @@ def _require_same(guard: SpendGuard, phase: object) -> None:
 
 
 def _parts(step: Step) -> Iterator[Step]:
-    """Cut a sleep into short ones."""
+    """Split a sleep into short ones."""
     if not isinstance(step, Sleep):
         yield step
         return

@@ -61,7 +61,7 @@ Verbatim = StringConstraints(strip_whitespace=False)
 
 @dataclass(frozen=True)
 class CommandProposal:
-    """A command that somebody is asked to approve.
+    """A command that a person is asked to approve.
 
     Attributes:
         name: Name of the instance.
@@ -83,10 +83,10 @@ class CommandProposal:
 
 
 class CommandToolResult(WithNext):
-    """The end of a command."""
+    """The result of a command."""
 
     exit_code: int | None = Field(
-        default=None, description="Not given when the connection was lost in the middle."
+        default=None, description="Missing if the connection was lost during the command."
     )
     timed_out: bool | None = None
     output: UntrustedText | None = None
@@ -122,7 +122,7 @@ def _run_prompt(guard: SpendGuard, args: RunCommand) -> str:
     RunCommand,
     RUNS_COMMANDS,
     "Run a bash command on an instance that was launched here; it must run already. Returns the "
-    "output and the exit code. For long work, start it in the background with nohup and look at "
+    "output and the exit code. For long work, start it in the background with nohup and check "
     "its log.",
     approval_prompt=_run_prompt,
     result=CommandToolResult,
@@ -150,8 +150,8 @@ def run_command(context: ToolContext, args: RunCommand) -> ResultFlow:
         if type(error) is not RuncrateError:
             raise
         raise RuncrateError(
-            "The session is closing, so the command was ended on the instance. What it had done "
-            "until then stays done."
+            "The session is closing, so the command was killed on the instance. Its effects so "
+            "far remain."
         ) from error
     shown, left_out = context.sanitizer.tail(result.output, args.max_characters)
     return known(
@@ -192,7 +192,7 @@ class ReadFile(InstanceArguments):
     runs_commands=True,
 )
 def read_file(context: ToolContext, args: ReadFile) -> ResultFlow:
-    """Show a file."""
+    """Read a text file."""
     shell = yield from _shell_of(context, _own_instance(context, args.instance_id))
     data = yield from finish(shell.start_read_bytes(args.path, max_bytes=_MAX_FILE))
     try:
@@ -201,7 +201,7 @@ def read_file(context: ToolContext, args: ReadFile) -> ResultFlow:
         return known(
             path=context.sanitizer.name(args.path),
             size_bytes=len(data),
-            next="It is not a text. Look at it with a command.",
+            next="It is not a text file. Inspect it with a command.",
         )
     shown, _ = context.sanitizer.tail(content[: args.max_characters], args.max_characters)
     return known(
@@ -225,7 +225,7 @@ class WriteFile(InstanceArguments):
 
     path: Path
     content: Annotated[
-        str, Verbatim, Field(max_length=_MAX_CONTENT, description="The whole content, as text.")
+        str, Verbatim, Field(max_length=_MAX_CONTENT, description="The complete content, as text.")
     ]
 
 
@@ -240,7 +240,7 @@ def _write_prompt(guard: SpendGuard, args: WriteFile) -> str:
     WriteFile,
     REPLACES_FILES,
     "Write a text file on an instance that was launched here, over what is there. Missing "
-    "directories are made.",
+    "directories are created.",
     approval_prompt=_write_prompt,
     result=WrittenFile,
     needs_limits=True,
@@ -322,11 +322,11 @@ class _Progress:
 
     @property
     def tick(self) -> Callable[[None], Any] | None:
-        """To be called now and then; `None` when nobody listens."""
+        """Called now and then; `None` if there is no callback."""
         return None if self._context.on_progress is None else self._report
 
     def note(self, text: str) -> None:
-        """Take output; called in the thread of the connection."""
+        """Receive output; called in the thread of the connection."""
         self._text = (self._text + text)[-_MAX_COMMAND:]
 
     def _report(self, _: None) -> Any:
@@ -379,6 +379,6 @@ def _next_step(exit_code: int | None, args: RunCommand) -> str | None:
     if exit_code is None:
         return (
             "The connection was lost. The command may have ended, or run on for at most "
-            f"{args.timeout_seconds} seconds; it was not run again. Check before you repeat it."
+            f"{args.timeout_seconds} seconds; it was not run again. Check before you run it again."
         )
     return None

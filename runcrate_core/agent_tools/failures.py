@@ -35,12 +35,12 @@ _ADVICE: Final[tuple[tuple[type[RuncrateError], str], ...]] = (
         InternalServerError,
         "Try again later, or choose another GPU type or region if there is no capacity.",
     ),
-    (APIConnectionError, "Look at what runs before starting anything again."),
+    (APIConnectionError, "Check what runs before starting anything again."),
 )
 
 
 def explain_failure(error: Exception) -> str | None:
-    """Return the error text for a model, or `None` when it is the program's to handle.
+    """Return the error text for a model, or `None` if the program must handle it.
 
     Args:
         error: What a tool raised. Of an error that is neither of this library nor about a value

@@ -92,13 +92,13 @@ class InstanceTypeResult(Result):
 
 
 class InstanceTypeList(ListResult):
-    """Instance types, the cheapest first."""
+    """Instance types, cheapest first."""
 
     instance_types: list[InstanceTypeResult]
 
 
 class RunningResult(Result):
-    """An instance that counts against the limits already."""
+    """A running instance that counts against the limits."""
 
     id: str
     name: str | None = None
@@ -142,12 +142,12 @@ class ListInstanceTypes(Arguments):
 @agent_tool(
     ListInstanceTypes,
     READ_ONLY,
-    "List the GPU instance types that can be rented, the cheapest first, with price per hour and "
+    "List the GPU instance types that can be rented, cheapest first, with price per hour and "
     "region. Free and quick. Being listed does not promise capacity now.",
     result=InstanceTypeList,
 )
 def list_instance_types(context: ToolContext, args: ListInstanceTypes) -> ResultFlow:
-    """List the instance types that can be rented, the cheapest first."""
+    """List the instance types that can be rented, cheapest first."""
     offered = yield from instances.list_types(
         gpu_type=args.gpu_type, region=args.region, gpu_count=args.gpu_count
     )
@@ -208,7 +208,7 @@ class WaitForInstance(InstanceArguments):
     WaitForInstance,
     READ_ONLY,
     "Wait until an instance runs; usually takes one to five minutes. Call it after launching. "
-    "Returns early when the instance runs; says so when it does not run in time.",
+    "Returns early when the instance runs; reports if it does not run in time.",
     waits=True,
     result=InstanceResult,
 )
@@ -370,8 +370,8 @@ def _terminate_prompt(guard: SpendGuard, args: TerminateInstance) -> str:
 @agent_tool(
     TerminateInstance,
     TERMINATES,
-    "Terminate an instance for good; its disk is lost, its cost ends. Look it up first: the name "
-    "must be given as well as the identifier.",
+    "Terminate an instance permanently; its disk is lost, its cost ends. Look it up first: the "
+    "name must be given as well as the identifier.",
     needs_limits=True,
     approval_prompt=_terminate_prompt,
     result=InstanceResult,
@@ -406,7 +406,7 @@ TOOLS: Final = (
 
 
 def instance_view(item: Instance, context: ToolContext) -> dict[str, Any]:
-    """Return an instance without its environment variables, its address only where allowed."""
+    """Return an instance without its environment variables, its IP address only where allowed."""
     return known(
         id=context.sanitizer.name(item.id),
         name=context.sanitizer.name(item.name),

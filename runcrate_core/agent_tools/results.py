@@ -1,4 +1,4 @@
-"""Results of the tools as types: what clients that check structured results may rely on."""
+"""Result types of the tools: the output schemas that clients may rely on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Result(BaseModel):
 class ListResult(Result):
     """A part of a list."""
 
-    count: int = Field(description="Entries of the whole list.")
+    count: int = Field(description="Entries of the complete list.")
     more: str | None = Field(default=None, description="Given when not all entries are shown.")
 
 

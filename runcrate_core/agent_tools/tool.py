@@ -28,7 +28,7 @@ _NAME_PREFIX: Final = "runcrate_"
 
 @dataclass(frozen=True)
 class ToolContext:
-    """Everything that a tool works with beside its arguments.
+    """The context of a tool: everything that it works with besides its arguments.
 
     Attributes:
         ledger: The resources that were started, and their cost.

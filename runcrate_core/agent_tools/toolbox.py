@@ -33,7 +33,7 @@ Served = TypeVar("Served", bound=ServedModel)
 
 
 class AgentToolbox:
-    """The infrastructure calls as tools. Without `limits` they only read.
+    """Tools for the infrastructure API. Without `limits` they only read.
 
     Args:
         limits: Spending limits; with them there are tools that start and terminate instances.
@@ -152,14 +152,14 @@ class AgentToolbox:
         return ToolResult((yield from flow))
 
     def describe_call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """Return what a call does and costs at worst, for the person who approves it.
+        """Return effect and worst-case cost of a call, for the person who approves it.
 
         Nothing is sent, and every call of a tool has a description, whatever its arguments are.
         """
         return describe_call(self.guard, name, self._by_name.get(name), arguments)
 
     def session(self, clients: SyncAsyncClients, *, timeout: float | None = None) -> SpendSession:
-        """Return a session that terminates everything started in it when it is left.
+        """Return a session that terminates on exit everything that was started in it.
 
         Args:
             clients: Clients that send the requests.

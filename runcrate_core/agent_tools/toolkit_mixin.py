@@ -44,15 +44,15 @@ class ToolkitMixin:
         return self._toolbox.session(self._clients, timeout=timeout)
 
     def _serve(self, kind: type[Served], command: str, options: ServeOptions) -> Served:
-        """Return the context manager of a served model; adapters say which kind."""
+        """Return the context manager of a served model; adapters declare its kind."""
         return self._toolbox.serve(self._clients, kind, command, options)
 
     def close(self) -> None:
-        """Close the connections that were made here; a client that was given stays open."""
+        """Close the connections of this toolkit; a client that was passed in stays open."""
         self._toolbox.close()
         self._clients.close()
 
     async def aclose(self) -> None:
-        """Close the connections that were made here, asynchronous ones too."""
+        """Close the connections of this toolkit, asynchronous ones too."""
         await asyncio.to_thread(self._toolbox.close)
         await self._clients.aclose()

@@ -1,7 +1,7 @@
 """Untrusted text (logs, names, error texts), sanitized for a model to read as data.
 
 It may hold secrets, sequences that drive a terminal, invisible characters, or marks by which chat
-models tell who is speaking. These are removed and the text is cut. Instructions in it are stopped
+models distinguish speakers. These are removed and the text is cut. Instructions in it are stopped
 by the limits of the guard, not by this.
 """
 
@@ -86,7 +86,7 @@ class Sanitizer:
             for character in text
             if character in "\n\t" or unicodedata.category(character) not in _INVISIBLE
         )
-        # Invisible characters may have hidden a secret's shape, so it is looked for once more.
+        # Invisible characters may have hidden a secret's shape, so it is searched again.
         visible = redact(visible, self.secrets)
         return _TURNS.sub("| ", _MARKS.sub(_broken, visible))
 

@@ -21,7 +21,7 @@ from pydantic import Field
 from runcrate_core.api.envelope import ApiModel, LenientModel, validated
 from runcrate_core.api.notebook import Bundle, player_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.io.files import write_whole
+from runcrate_core.io.files import write_atomically
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.error_mapping import raise_error_within
 from runcrate_core.protocol.file_sources import BytesSource, FixedSource, PathSource, watched
@@ -66,10 +66,10 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Spoken text. In a notebook it shows a player.
+    """Generated speech. It renders as a player in notebooks.
 
     Attributes:
-        content: The sound file.
+        content: The audio file.
         content_type: Its media type (`audio/mpeg`, `audio/pcm`, ...).
         response: Head of the response.
     """
@@ -79,11 +79,11 @@ class Speech:
     response: ResponseInfo | None = field(default=None, repr=False, compare=False)
 
     def to_bytes(self) -> bytes:
-        """Return the sound file."""
+        """Return the audio file."""
         return self.content
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the sound file. An earlier file is replaced in one step, and only by a whole one.
+        """Write the audio file. An existing file is replaced atomically.
 
         Args:
             path: Where to; without a suffix it gets the one of what came (`.mp3`, ...).
@@ -95,10 +95,10 @@ class Speech:
         if not (target.suffix or target.is_dir()):
             suffix = suffix_of(self.content[:512], self.content_type)
             target = target.with_name(target.name + suffix)
-        return write_whole(target, self.content)
+        return write_atomically(target, self.content)
 
     async def asave(self, path: str | os.PathLike[str]) -> Path:
-        """Write the sound file without blocking the event loop; see `save`."""
+        """Write the audio file without blocking the event loop; see `save`."""
         return await asyncio.to_thread(self.save, path)
 
     def _repr_mimebundle_(self, **_: Any) -> Bundle:
@@ -115,7 +115,7 @@ def create_speech(
     timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Speech]:
-    """Turn text into speech.
+    """Synthesize speech from text.
 
     It costs money, so a request whose response was lost is not sent again.
 
@@ -130,7 +130,7 @@ def create_speech(
 
     Raises:
         ValueError: A field is not JSON; nothing was sent.
-        ResponseFormatError: What came is not sound.
+        ResponseFormatError: The response is not audio.
         APIConnectionError: No response came; the speech may have been made and charged.
 
     Example:
@@ -166,7 +166,7 @@ def _read_speech(response: Response, request: Request) -> Speech:
     if contradicts(kind, "audio"):
         if kind == _JSON:
             raise_error_within(response, json_object(response, request), request)
-        raise malformed(response, request, f"the body is `{kind}`, not sound")
+        raise malformed(response, request, f"the body is `{kind}`, not audio")
     return Speech(response.body, kind, ResponseInfo(response.status, response.headers))
 
 
@@ -192,9 +192,9 @@ class Transcription(ApiModel):
 
     Attributes:
         text: The words; with `response_format` `srt` or `vtt`, the subtitle file.
-        duration: Length of the recording in seconds, when the API tells.
-        language: What was spoken, when the API tells.
-        segments: Its parts with their times, when the API tells.
+        duration: Length of the audio in seconds, if reported.
+        language: Spoken language, if reported.
+        segments: Its parts with their times, if reported.
     """
 
     text: str
@@ -218,13 +218,13 @@ def create_transcription(
     timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[Transcription]:
-    """Turn speech into text.
+    """Transcribe an audio file.
 
     It costs money, so a request whose response was lost is not sent again. The file is read from
     the disk as it is sent.
 
     Args:
-        file: The recording (mp3, wav, m4a, flac, ogg, webm, mp4, ...): a `Path`, bytes, a binary
+        file: The audio file (mp3, wav, m4a, flac, ogg, webm, mp4, ...): a `Path`, bytes, a binary
             file object, a data URI, base64, or an https URL, which is downloaded first. Text is
             never read as a path.
         model: Identifier of a transcription model.
@@ -258,11 +258,11 @@ def create_transcription(
         {"model": model, "language": language, "response_format": response_format, **extra}
     )
     headers = header_pairs(extra_headers or {})
-    folder: Path | None = None
+    directory: Path | None = None
     try:
         if isinstance(file, str) and is_url(file.strip()):
-            folder = yield from RunInThread(_new_folder)
-            path = yield from download_flow(file.strip(), folder / "audio", media="audio")
+            directory = yield from RunInThread(_new_directory)
+            path = yield from download_flow(file.strip(), directory / "audio", media="audio")
             source: FileSource = PathSource(path)
         else:
             source = _source(file)
@@ -283,9 +283,9 @@ def create_transcription(
         )
         return (yield from Call(request, lambda response: _read_transcription(response, request)))
     finally:
-        if folder is not None:
+        if directory is not None:
             # Not a step: it also has to happen when nothing can be asked for any more.
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _source(file: MediaInput) -> FileSource:
@@ -293,7 +293,7 @@ def _source(file: MediaInput) -> FileSource:
     return BytesSource(bytes_of_text(source, "file")) if isinstance(source, str) else source
 
 
-def _new_folder() -> Path:
+def _new_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="runcrate-"))
 
 
@@ -306,7 +306,7 @@ def _form(
     head = head_of(source, "file")
     kind = type_of_source(source, head)
     if contradicts(kind, "audio"):
-        raise ValueError(f"`file` is `{kind}`, not a recording. Nothing was sent.")
+        raise ValueError(f"`file` is `{kind}`, not audio. Nothing was sent.")
     name = filename or name_of_source(source) or f"audio{suffix_of(head)}"
     part = FilePart("file", name, kind, FixedSource.of(source))
     boundary = boundary_of(fields, [part])

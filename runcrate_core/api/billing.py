@@ -135,7 +135,7 @@ def list_transactions(
 def usage(
     *, from_date: date | str | None = None, to_date: date | str | None = None
 ) -> Call[UsageSummary]:
-    """Return how much inference was used, and what it cost.
+    """Return the inference usage and its cost.
 
     Args:
         from_date: First day (`2025-01-01`) or moment; from the beginning when not given.

@@ -1,4 +1,4 @@
-"""Chat completions: whole and streamed, with tools, images and structured output.
+"""Chat completions: complete and streamed, with tools, images and structured output.
 
 Facts: seed 001 (OpenAPI of the endpoint), seed 004 (its reference page). The API is compatible
 with OpenAI's and passes unknown fields on to the model's provider (seed 003).
@@ -37,7 +37,7 @@ INCLUDE_USAGE: Mapping[str, Any] = {"include_usage": True}
 
 @dataclass(frozen=True, slots=True)
 class ChatParams:
-    """A completion request before it is decided whether its response is streamed."""
+    """Validated parameters of a completion, complete or streamed."""
 
     body: dict[str, Any]
     stream_options: Mapping[str, Any] | None
@@ -91,7 +91,7 @@ def draft(
     timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> ChatParams:
-    """Complete a chat.
+    """Create a chat completion.
 
     Args:
         model: Identifier from the catalogue (`client.models.list()`).
@@ -107,7 +107,7 @@ def draft(
         tool_choice: `auto`, `none`, `required` or `{"type": "function", ...}`.
         parallel_tool_calls: Whether several tools may be called at once.
         response_format: `{"type": "json_object"}` or `{"type": "json_schema", ...}`.
-        seed: For responses that can be repeated, where the model supports it.
+        seed: For reproducible output, if the model supports it.
         logprobs: Return log probabilities.
         top_logprobs: Number of alternatives to return per token.
         reasoning_effort: `low`, `medium` or `high`, where the model supports it.
@@ -167,7 +167,7 @@ def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
 
 
 def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletion]]:
-    """Return the call that returns a whole completion."""
+    """Return the call that returns a complete response."""
 
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:

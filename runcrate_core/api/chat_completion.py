@@ -1,4 +1,4 @@
-"""Chat completions as the API sends them, streamed ones when all their chunks have come."""
+"""Chat completion types: complete responses, and streams after their last chunk."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ChatUsage(ApiPart):
 
 
 class ChatCompletion(ApiModel):
-    """A whole chat completion, in OpenAI's shape; fields that a provider adds are kept.
+    """A complete chat completion, in OpenAI's shape; fields that a provider adds are kept.
 
     Attributes:
         choices: The responses, nearly always one.

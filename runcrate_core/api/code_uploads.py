@@ -33,7 +33,7 @@ logger = logging.getLogger("runcrate_core")
 
 
 class JobUpload(ApiModel):
-    """A place for a job's code.
+    """An upload slot for a job's code.
 
     Attributes:
         upload_id: What a job is given it by: `code={"upload_id": upload.upload_id}`.
@@ -46,7 +46,7 @@ class JobUpload(ApiModel):
     """
 
     upload_id: str
-    # Who has a signed address may write there.
+    # Who has a signed URL may write there.
     url: str | None = Field(default=None, repr=False)
     url_expires_at: UtcDatetime | None = None
     expires_at: UtcDatetime | None = None
@@ -56,7 +56,7 @@ class JobUpload(ApiModel):
 
 
 def create(*, bytes: int, sha256: str | None = None) -> Call[JobUpload]:  # noqa: A002 - the API's name
-    """Ask for a place to put an archive; `upload` does that and the rest.
+    """Create an upload slot for an archive; `upload` does this and sends the code.
 
     Args:
         bytes: Length of the `.tar.gz` in bytes, at most 1 GB.
@@ -77,7 +77,7 @@ def create(*, bytes: int, sha256: str | None = None) -> Call[JobUpload]:  # noqa
     request = infrastructure_request(
         "POST",
         "/jobs/uploads",
-        # The checksum is the key by which the server knows a repeat.
+        # The checksum is the key by which the server recognizes a retry.
         RetrySafety.NEVER if sha256 is None else RetrySafety.KEYED,
         body=without_none(bytes=bytes, sha256=sha256),
     )
@@ -91,10 +91,10 @@ def upload(
     exclude: Sequence[str] = (),
     on_progress: Callable[[int, int], Any] | None = None,
 ) -> Flow[JobUpload]:
-    """Send code for jobs. The same code again is not sent twice.
+    """Upload code for jobs. Unchanged code is not sent twice.
 
     A directory is packed on disk, not in memory. Excluded, and listed in `.skipped`, are version
-    control, caches, installed packages, links, and what looks like a secret: `.env`, `*.pem`,
+    control, caches, installed packages, links, and likely secrets: `.env`, `*.pem`,
     SSH keys and the like.
 
     Args:
@@ -159,7 +159,7 @@ def _put(
         surface=Surface.EXTERNAL,
         method="PUT",
         path=url,
-        route="(the address for the code)",
+        route="(the URL for the code)",
         retry=RetrySafety.SAFE,
         read_timeout=ReadTimeout.TRANSFER,
         content=(CodeSource(archive, on_progress),),
@@ -167,10 +167,10 @@ def _put(
     try:
         yield from Call(request, parse_empty(request))
     except APIStatusError as error:
-        # A storage service quotes the signature of the address in its response.
+        # A storage service quotes the signature of the URL in its response.
         raise type(error)(
             f"The storage behind the API refused the code with status {error.status_code}. It "
-            "was not stored. Such addresses expire: upload it again.",
+            "was not stored. Such URLs expire: upload it again.",
             status_code=error.status_code,
             attempts=error.attempts,
         ) from None

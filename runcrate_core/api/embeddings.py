@@ -61,7 +61,7 @@ def create(
     timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Embeddings]:
-    """Turn texts into vectors.
+    """Embed texts.
 
     Args:
         model: Identifier of an embedding model.

@@ -72,7 +72,7 @@ class ApiPart(BaseModel):
         return type(self) is type(other) and dict(self) == dict(other)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Show no secret: neither the queries of addresses nor unknown fields that may be one."""
+        """Show no secret: neither the queries of URLs nor unknown fields that may be one."""
         for name, value in super().__repr_args__():
             is_unknown = name not in type(self).model_fields
             if is_unknown and _MAY_BE_SECRET.search(name or ""):

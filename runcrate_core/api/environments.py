@@ -87,7 +87,7 @@ def get(environment_id: str) -> Call[Environment]:
 
 
 def create(*, name: str) -> Flow[Environment]:
-    """Make an environment.
+    """Create an environment.
 
     Args:
         name: Name; a client is aimed at it with `with_options(environment=name)`.

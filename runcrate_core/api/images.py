@@ -1,4 +1,4 @@
-"""Images: made from a prompt, or from a prompt and other images.
+"""Images: generated from a prompt, or from a prompt and other images.
 
 Facts: seed 003 and the reference and guide pages of the endpoint. Editing is the same endpoint
 with `image`.
@@ -20,7 +20,7 @@ from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, image_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.errors import ResponseFormatError, RuncrateError
-from runcrate_core.io.files import write_whole
+from runcrate_core.io.files import write_atomically
 from runcrate_core.protocol.downloads import fetch_flow
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import MediaInput, bytes_of_text
@@ -36,16 +36,16 @@ MAX_IMAGE_BYTES: Final = 64 * 1024 * 1024
 
 
 class GeneratedImage(LenientModel):
-    """One image. In a notebook it shows itself.
+    """One image. It renders inline in notebooks.
 
-    The API gives it as base64, as a data URI or as an address; the methods take any of them. An
-    address is fetched when the bytes are first asked for, without the key. It expires after some
+    The API gives it as base64, as a data URI or as a URL; the methods take any of them. A
+    URL is fetched when the bytes are first asked for, without the key. It expires after some
     time, so save what you want to keep.
 
     Attributes:
-        url: Address or data URI, when it was sent so. An address is a secret while it lasts.
+        url: URL or data URI, when it was sent so. A signed URL is a secret until it expires.
         b64_json: The file in base64, when it was sent so.
-        revised_prompt: What the model made of the prompt, when it tells.
+        revised_prompt: The prompt as the model revised it, if reported.
     """
 
     url: str | None = None
@@ -59,9 +59,9 @@ class GeneratedImage(LenientModel):
         """Return the image file.
 
         Raises:
-            ResponseFormatError: It is not an image, or too large, or its address must not be
+            ResponseFormatError: It is not an image, or too large, or its URL must not be
                 fetched.
-            APIStatusError: Its address has expired.
+            APIStatusError: Its URL has expired.
         """
         content = self.content_at_hand()
         return self._kept(self._link.runner.run_sync(self.fetch()) if content is None else content)
@@ -74,7 +74,7 @@ class GeneratedImage(LenientModel):
         return self._kept(content)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the image file. An earlier file is replaced in one step, and only by a whole one.
+        """Write the image file. An existing file is replaced atomically.
 
         Args:
             path: Where to; without a suffix it gets the one of what the image is (`.webp`, ...).
@@ -90,12 +90,12 @@ class GeneratedImage(LenientModel):
 
     @property
     def content_type(self) -> str | None:
-        """Media type of the image file; `None` as long as it was not fetched."""
+        """Media type of the image file; `None` until it is fetched."""
         content = self.content_at_hand()
         return None if content is None else media_type(content[:512])
 
     def content_at_hand(self) -> bytes | None:
-        """Return the bytes when they are here already."""
+        """Return the bytes if they are in memory already."""
         if self._content is None:
             url = self.url or ""
             text = self.b64_json or (url if url[:5].lower() == "data:" else None)
@@ -109,7 +109,7 @@ class GeneratedImage(LenientModel):
         return self._content
 
     def fetch(self) -> Flow[bytes]:
-        """Return the flow that fetches the bytes from their address."""
+        """Return the flow that fetches the bytes from their URL."""
         if not self.url:
             raise ResponseFormatError("The API returned an image with neither URL nor data.")
         fetched = yield from fetch_flow(self.url, limit=MAX_IMAGE_BYTES, media="image")
@@ -126,7 +126,7 @@ class GeneratedImage(LenientModel):
             return {"text/plain": f"{self!r}: {error}"}
 
     def __repr_args__(self) -> Any:
-        """Show neither megabytes of base64 nor the signature of an address."""
+        """Show neither megabytes of base64 nor the signature of a URL."""
         if self.b64_json is not None:
             yield "b64_json", f"<{len(self.b64_json)} characters>"
         if self.url is not None:
@@ -183,7 +183,7 @@ def generate(
     timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[ImageGeneration]:
-    """Make an image from a prompt, or edit one.
+    """Generate an image from a prompt, or edit one.
 
     Each image costs money, so a request whose response was lost is not sent again.
 
@@ -200,7 +200,7 @@ def generate(
         response_format: Form of the image in the response; the methods of the result take either.
         image: The image to edit: a `Path`, bytes, a binary file object, an https URL, a data
             URI or base64. Text is never read as a path.
-        start_image: The image to begin with, in the same forms.
+        start_image: The first image, in the same forms.
         mask: Where to change it, in the same forms.
         control_image: What to follow (edges, depth, ...), in the same forms.
         extra_headers: Headers of this call.
@@ -286,7 +286,7 @@ def _read(response: Response, request: Request) -> ImageGeneration:
 def _write(path: Path, content: bytes) -> Path:
     if not (path.suffix or path.is_dir()):
         path = path.with_name(path.name + suffix_of(content[:512]))
-    return write_whole(path, content)
+    return write_atomically(path, content)
 
 
 class Images(SyncResource):

@@ -1,4 +1,4 @@
-"""GPU instances: what can be rented, launching, watching and ending.
+"""GPU instances: list, launch, watch, change and terminate.
 
 Facts: seed 003, the official SDK 0.5.0 and the reference pages of the endpoints.
 """
@@ -60,7 +60,7 @@ LINGERING_STATUSES: Final = frozenset({"error", "stopped"})
 
 
 def has_terminated(status: str, stop_reason: str | None) -> bool:
-    """Return whether an instance in this state is over and costs nothing more."""
+    """Return whether an instance with this status has terminated and costs nothing more."""
     word = status.lower()
     if word in TERMINAL_STATUSES:
         return True
@@ -77,7 +77,7 @@ class Instance(LenientModel):
         memory: Memory in GB.
         storage: Disk in GB.
         cost_per_hour: USD.
-        auto_stop_at: When the server will end it by itself.
+        auto_stop_at: When the server terminates it automatically.
         stop_reason: Why it ended: `user`, `max_runtime`, `idle`, `budget`, `low_balance`,
             `failed`, `system` or new; `None` while it runs.
         recovered: Whether the response to its launch was lost and it was found again by its name.
@@ -111,7 +111,7 @@ class Instance(LenientModel):
 
     @property
     def has_ended(self) -> bool:
-        """It is over and costs nothing more.
+        """True if it has terminated and costs nothing more.
 
         A status that is not known is an end when there is a `stop_reason`, unless it names
         something in progress (`terminating`).
@@ -120,7 +120,7 @@ class Instance(LenientModel):
 
 
 class InstanceStatus(LenientModel):
-    """The short form of an instance: where it stands.
+    """The status of an instance, in short form.
 
     Attributes:
         stop_reason: Why it ended, if the service reports it here; see `Instance.stop_reason`.
@@ -133,7 +133,7 @@ class InstanceStatus(LenientModel):
 
     @property
     def has_ended(self) -> bool:
-        """It is over and costs nothing more; see `Instance.has_ended`."""
+        """True if it has terminated; see `Instance.has_ended`."""
         return has_terminated(self.status, self.stop_reason)
 
 
@@ -205,7 +205,7 @@ def get(instance_id: str) -> Call[Instance]:
 
 
 def get_status(instance_id: str) -> Call[InstanceStatus]:
-    """Return where an instance stands, with its address once it runs.
+    """Return the status of an instance, with its IP address once it runs.
 
     Args:
         instance_id: Identifier.
@@ -266,10 +266,10 @@ def create(
     idle_shutdown_minutes: int | None = None,
     **extra: Any,
 ) -> Flow[Instance]:
-    """Launch an instance. It costs money from when it runs until it is terminated.
+    """Launch an instance. It is billed from when it runs until it is terminated.
 
     The request is never sent twice unless the first was certainly not acted on. When its response
-    is lost, the instance is looked for by its name, so a name of its own is the best protection.
+    is lost, the instance is looked up by its name, so a name of its own is the best protection.
     A response that reports another lifetime than the requested one is warned of.
 
     Args:
@@ -396,7 +396,7 @@ def update(
     max_runtime_minutes: int | Unchanged | None = UNCHANGED,
     idle_shutdown_minutes: int | Unchanged | None = UNCHANGED,
 ) -> Flow[Instance]:
-    """Change when the server ends an instance by itself; never sooner than in two minutes.
+    """Change when the server terminates an instance; at the earliest in two minutes.
 
     A response that reports another lifetime than the requested one is warned of.
 
@@ -428,10 +428,10 @@ def change(instance_id: str, fields: Mapping[str, Any]) -> Call[Instance]:
 
 
 def terminate(instance_id: str) -> Call[None]:
-    """End an instance and what it costs. Its disk is lost; volumes are kept.
+    """Terminate an instance, which ends its cost. Its disk is lost; volumes are kept.
 
-    Repeating it is safe: when the response of an attempt was lost and the next finds nothing, it
-    has worked.
+    Calling it again is safe: when the response of an attempt was lost and the next finds nothing,
+    it has worked.
 
     Args:
         instance_id: Identifier.
@@ -456,12 +456,12 @@ def wait_until_running(
     poll_interval: float = 5.0,
     on_status: Callable[[InstanceStatus], Any] | None = None,
 ) -> Flow[Instance]:
-    """Wait until an instance runs and has an address.
+    """Wait until an instance runs and has an IP address.
 
     Args:
         instance_id: Identifier.
         timeout: Most seconds to wait; `None` for as long as it takes.
-        poll_interval: Seconds between two looks.
+        poll_interval: Seconds between two checks.
         on_status: Called with the status at first and at each change.
 
     Returns:
@@ -489,7 +489,7 @@ def wait_until_running(
         why = f" (`{last.stop_reason}`)" if last.stop_reason else ""
         raise RuncrateError(
             f"The instance `{instance_id}` ended with status `{last.status}`{why} before it ran. "
-            "Look at its `stop_reason`; launch another if it is still needed."
+            "Check its `stop_reason`; launch another if it is still needed."
         )
     return (yield from get(instance_id))
 

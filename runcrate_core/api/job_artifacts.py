@@ -80,14 +80,14 @@ def list_artifacts(job_id: str) -> Call[list[JobArtifact]]:
 
 
 def url(job_id: str, path: str) -> Flow[str]:
-    """Return an address that downloads an output for an hour, for whoever has it.
+    """Return a signed URL of an output, valid for an hour without a key.
 
     Args:
         job_id: Identifier.
         path: The output's path.
 
     Returns:
-        A signed address: no key is needed with it, so keep it out of logs.
+        A signed URL: no key is needed with it, so keep it out of logs.
 
     Raises:
         ValueError: `job_id` or `path` is none; nothing was sent.
@@ -95,7 +95,7 @@ def url(job_id: str, path: str) -> Flow[str]:
 
     Example:
         ```python
-        address = client.jobs.artifacts.url(job.id, "model.pt")
+        url = client.jobs.artifacts.url(job.id, "model.pt")
         ```
     """
     return _signed_url(_request(job_id, path))
@@ -109,7 +109,7 @@ def download(
     limit: int = DEFAULT_LIMIT,
     on_progress: Callable[[int, int | None], Any] | None = None,
 ) -> Flow[bytes | Path]:
-    """Download an output. Until it is whole and right, an earlier file at its place is untouched.
+    """Download an output. An existing file is replaced only by a verified one.
 
     Its length and its checksum are compared with those of `list`, and a connection that is cut is
     gone on with. The key is not sent to the storage that holds the output.
@@ -117,7 +117,7 @@ def download(
     Args:
         job_id: Identifier.
         path: The output: an entry of `list`, or its path.
-        to: The file to write; its folder must exist.
+        to: The file to write; its directory must exist.
         limit: Most bytes to take; 2 GiB when not given.
         on_progress: Called with the bytes done and their total (`None` while it is unknown).
 
@@ -166,8 +166,8 @@ def _download(
     )
     if to is not None:
         return (yield from fetch(target=Path(to)))
-    with TemporaryDirectory(prefix="runcrate-") as folder:
-        file = yield from fetch(target=Path(folder, "artifact"))
+    with TemporaryDirectory(prefix="runcrate-") as directory:
+        file = yield from fetch(target=Path(directory, "artifact"))
         return (yield from RunInThread(file.read_bytes))
 
 

@@ -46,7 +46,7 @@ class JobLogs(ApiModel):
     """A page of a job's output.
 
     Attributes:
-        cursor: Where the next page begins: pass it as `after`.
+        cursor: Where the next page starts: pass it as `after`.
         truncated: Whether output was dropped.
         done: Whether the job has ended and all of its output was read.
     """
@@ -103,7 +103,7 @@ def follow_logs(
 
     Args:
         job_id: Identifier.
-        after: Begin after this `.cursor`, 0 for all output.
+        after: Start after this `.cursor`, 0 for all output.
         timeout: Most seconds in all; `None` for as long as the job takes.
 
     Returns:
@@ -121,11 +121,11 @@ def follow_logs(
         ```
     """
     logs(job_id)  # refuses what is no identifier now, not when the iterator is first used
-    return _pieces(_Following(job_id, timeout, after))
+    return _pieces(_LogPosition(job_id, timeout, after))
 
 
 @dataclass(frozen=True, slots=True)
-class _Following:
+class _LogPosition:
     """Position in the followed output."""
 
     job_id: str
@@ -139,7 +139,7 @@ class _Following:
     last_numbered: JobLogChunk | None = None
 
 
-def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
+def _pieces(here: _LogPosition) -> Flow[PageData[JobLogChunk]]:
     now = yield from Now()
     started_at = now if here.started_at is None else here.started_at
     left = math.inf if here.timeout is None else here.timeout - (now - started_at)
@@ -193,10 +193,10 @@ def _is_repeated(chunk: JobLogChunk, last: JobLogChunk | None) -> bool:
     return chunk.ts is None or last.ts is None or chunk.ts <= last.ts
 
 
-def _took_too_long(here: _Following) -> WaitTimeoutError:
+def _took_too_long(here: _LogPosition) -> WaitTimeoutError:
     state = "" if here.status is None else f" (last state: `{here.status}`)"
     return WaitTimeoutError(
-        f"The job `{here.job_id}` has not ended after {here.timeout:g} s{state}. It goes on: "
+        f"The job `{here.job_id}` has not ended after {here.timeout:g} s{state}. It continues: "
         f"follow it again with `after={here.after}`, or cancel it.",
         details={"last": here.status, "after": here.after},
     )

@@ -1,7 +1,7 @@
-"""Submitting jobs: one, several at once, and one again.
+"""Job submission: one job, a group, or a rerun.
 
 Facts: the official SDK 0.5.0. Submissions are deduplicated by their key for a day, so that they
-are repeated like reads.
+are retried like reads.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def job_body(**fields: Any) -> dict[str, Any]:
 
 
 def submit(body: Mapping[str, Any], find: Find[Job]) -> Flow[Job]:
-    """Submit a job that has a unique name, and look it up by that when the response is lost.
+    """Submit a job with a unique name, and look it up by name if the response is lost.
 
     Args:
         body: The request body, with a `name`.
-        find: Looks the job up.
+        find: Looks up the job.
     """
     return _submission(Job, "/jobs", body, None, name=body["name"], find=find)
 
@@ -206,7 +206,7 @@ def rerun(
     """Submit a job again, as a new one with its environment variables.
 
     Args:
-        job_id: The job to repeat.
+        job_id: The job to run again.
         idempotency_key: See `run`.
         changes: Fields to change (see `JobChanges`); `None` drops one, and `env` is merged over
             the job's own. Only who submitted the job can use its variables again.

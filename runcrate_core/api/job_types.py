@@ -37,7 +37,7 @@ class JobOptions(TypedDict, total=False):
         retry_on: What counts as failed: `machine_failure`, `nonzero_exit`.
         retry_exit_codes: Exit codes after which to try again.
         tags: Labels to find it by.
-        webhook_url: An https address that is called with a signed POST when the job finishes.
+        webhook_url: An https URL that is called with a signed POST when the job finishes.
         webhook_events: When it is called: `started`, `finished`.
         code: What to unpack to `/workspace/code`: `{"upload_id": ...}` of an upload, or
             `{"git": {"url", "ref", "token_env"}}`.
@@ -78,7 +78,7 @@ class JobChanges(JobOptions, total=False):
 
 
 class JobFilters(TypedDict, total=False):
-    """Which jobs to list.
+    """Filters of a list of jobs.
 
     Attributes:
         status: Only those in this state, or in one of these.
@@ -121,7 +121,7 @@ class JobAttempt(ApiModel):
 
 
 class Job(LenientModel):
-    """A command on a fresh instance of its own, which ends with the command.
+    """A command on its own new instance, which terminates with the command.
 
     Attributes:
         status: `queued`, `starting`, `running` (live), `succeeded`, `failed`, `cancelled`,
@@ -130,7 +130,7 @@ class Job(LenientModel):
         env_keys: Names of its environment variables; values are never shown.
         queue_reason: Why it waits: `no_capacity`, `budget`, `max_parallel`, `volume_busy` or new.
         instance_id: The instance of the present attempt.
-        webhook_url: The address that is called, masked.
+        webhook_url: The URL that is called, masked.
         webhook_secret: Key of the webhook's signature; only on the response that created the job.
         cost_per_hour: USD.
         cost_usd: USD of all attempts together.
@@ -219,7 +219,7 @@ class SubmittedJobGroup(JobGroup):
 
 
 class JobEvent(ApiModel):
-    """A moment in the life of a job.
+    """A change of a job's state, with its time.
 
     Attributes:
         kind: `created`, `queued`, `launch_attempt`, `started`, `exited` or new.

@@ -1,4 +1,4 @@
-"""Jobs: one command on its own fresh GPU instance, which ends with the command.
+"""Jobs: one command each, on its own new GPU instance that terminates with the command.
 
 Facts: the official SDK 0.5.0. Submitting them is in `job_submissions`, their output in
 `job_logs`, their files in `job_artifacts`, code for them in `code_uploads`.
@@ -58,7 +58,7 @@ def list_jobs(
 
     Args:
         limit: Jobs a page, 1 to 100 (20 when not given).
-        cursor: Where to begin: the `.cursor` of an earlier page.
+        cursor: Where to start: the `.cursor` of an earlier page.
         filters: Which jobs; see `JobFilters` (`status`, `tags`, `group_id`, `q`, `gpu_type`,
             `created_after`).
 
@@ -79,7 +79,7 @@ def list_jobs(
 
 
 def list_all(**filters: Unpack[JobFilters]) -> Call[PageData[Job]]:
-    """Iterate over all jobs, newest first, in pages as large as can be.
+    """Iterate over all jobs, newest first, in pages of the maximum size.
 
     Args:
         filters: Which jobs; see `JobFilters`.
@@ -148,7 +148,7 @@ def get(job_id: str) -> Call[Job]:
 
 
 def cancel(job_id: str) -> Call[Job]:
-    """End a job and its instance. Cancelling a cancelled job changes nothing.
+    """Cancel a job and terminate its instance. Cancelling a cancelled job changes nothing.
 
     Args:
         job_id: Identifier.
@@ -191,7 +191,7 @@ def delete(job_id: str) -> Call[None]:
 
 
 def events(job_id: str) -> Call[list[JobEvent]]:
-    """Return what has happened to a job, oldest first.
+    """Return the events of a job, oldest first.
 
     Args:
         job_id: Identifier.
@@ -214,7 +214,7 @@ def events(job_id: str) -> Call[list[JobEvent]]:
 
 
 def metrics(job_id: str, *, step: int | None = None) -> Call[list[JobMetricPoint]]:
-    """Return how a job used its GPUs.
+    """Return the GPU usage of a job.
 
     Args:
         job_id: Identifier.
@@ -250,15 +250,15 @@ def wait(
     Args:
         job_id: Identifier.
         timeout: Most seconds to wait; `None` for as long as it takes.
-        poll_interval: Seconds between the first two looks; the gap doubles after each.
+        poll_interval: Seconds between the first two checks; the gap doubles after each.
         max_poll_interval: Longest gap in seconds.
         on_status: Called with the job at first and at each change of its status.
 
     Returns:
-        The job as it ended: look at `.status`, `.exit_code` and `.error`.
+        The job as it ended: check `.status`, `.exit_code` and `.error`.
 
     Raises:
-        WaitTimeoutError: It has not ended; it goes on and costs money while it runs.
+        WaitTimeoutError: It has not ended; it continues and costs money while it runs.
         NotFoundError: There is no such job in the environment.
 
     Example:
@@ -274,7 +274,7 @@ def wait(
         interval=poll_interval,
         longest_interval=max_poll_interval,
         what=f"The job `{job_id}` has not ended",
-        next_step="It goes on and costs money while it runs: wait again, or cancel it.",
+        next_step="It continues and costs money while it runs: wait again, or cancel it.",
     )
 
 

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class _OpenText:
-    """Lets a field take any text, without a look at the values that are known."""
+    """Lets a field take any text, without checking it against the known values."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         return core_schema.str_schema()

@@ -1,4 +1,4 @@
-"""Requests whose JSON holds media: what images and videos have in common."""
+"""Requests whose JSON contains media, shared by images and videos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def media_request(
     Args:
         args: As `json_request` takes them.
         body: Members of the JSON object; `Path`s, bytes and file objects in it are images too.
-        media: Members that are images, where text must be an address or encoded data.
+        media: Members that are images, where text must be a URL or encoded data.
         options: As `json_request` takes them.
 
     Raises:

@@ -21,8 +21,8 @@ class Model(ApiModel):
         input_modalities: `text`, `image`, `audio`, ...
         output_modalities: `text`, `image`, ...
         supported_features: `tools`, `structured_outputs`, ...
-        context_length: Most tokens of a request and its response, when the service tells.
-        pricing: Prices, when the service tells.
+        context_length: Maximum tokens of a request and its response, if reported.
+        pricing: Prices, if reported.
     """
 
     id: str

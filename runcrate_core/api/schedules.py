@@ -1,4 +1,4 @@
-"""Schedules: start an instance or a job later, once or again and again.
+"""Schedules: start an instance or a job later, once or repeatedly.
 
 Facts: the official SDK 0.5.0. A schedule starts within about two minutes of its time; there may
 be 50 in an environment and 200 in a workspace.
@@ -47,7 +47,7 @@ class Schedule(ApiModel):
         run_as_credential: Their kind of sign-in: `user`, `api_key`, `agent` or new.
         spec: What it launches: the body of that kind's creation.
         run_at: Its only time, for one that runs once.
-        cron: Its times, for one that runs again and again, read in `timezone`.
+        cron: Its times, for one that runs repeatedly, read in `timezone`.
         overlap: What happens while the last run is still live: `skip` or `allow`.
         enabled: Whether it runs; a paused one does not.
         last_status: `launched`, `failed`, `skipped_budget`, `skipped_overlap`, `no_access`,
@@ -114,13 +114,13 @@ def create(
     """Schedule an instance or a job. Each run costs what the launch costs.
 
     The request is never sent twice unless the first was certainly not acted on. When its response
-    is lost, the schedule is looked for by its name.
+    is lost, the schedule is looked up by its name.
 
     Args:
         kind: `instance` or `job`.
         spec: What `instances.create` or `jobs.run` would send; `max_runtime_minutes` is required.
         run_at: Start once, at this time, at most 365 days ahead; with a time zone.
-        cron: Start again and again: five fields (`0 2 * * *`), at least 15 minutes apart.
+        cron: Start repeatedly: five fields (`0 2 * * *`), at least 15 minutes apart.
         timezone: Where `cron` is read, such as `Europe/London`; UTC when not given.
         overlap: While the last run is still live: `skip` (when not given) or `allow` the next.
         name: Name; that of the spec when not given.
@@ -225,17 +225,17 @@ def update(
     name: str | Unchanged = UNCHANGED,
     spec: Mapping[str, Any] | Unchanged = UNCHANGED,
 ) -> Call[Schedule]:
-    """Change a schedule. Who changes its times or its spec, or resumes it, is whom it runs as.
+    """Change a schedule. Whoever changes its times or spec, or resumes it, becomes its owner.
 
     Args:
         schedule_id: Identifier.
         enabled: `False` pauses it, `True` resumes it from its next time on.
         run_at: Makes it run once, at this time; with a time zone.
-        cron: Makes it run again and again.
+        cron: Makes it run repeatedly.
         timezone: Where `cron` is read.
         overlap: `skip` or `allow`.
         name: New name.
-        spec: Replaces the whole spec, environment variables included.
+        spec: Replaces the complete spec, environment variables included.
 
     Returns:
         The schedule as it is now.
@@ -268,7 +268,7 @@ def update(
 
 
 def delete(schedule_id: str) -> Call[None]:
-    """Delete a schedule. What it has launched goes on.
+    """Delete a schedule. What it launched keeps running.
 
     Args:
         schedule_id: Identifier.
@@ -287,7 +287,7 @@ def delete(schedule_id: str) -> Call[None]:
 
 
 def run_now(schedule_id: str) -> Flow[ScheduleRun]:
-    """Launch what a schedule would launch, now, also when it is paused. It costs money.
+    """Run a schedule now, even if it is paused. It costs money.
 
     The request is never sent twice unless the first was certainly not acted on. Its times do not
     move.
@@ -302,7 +302,7 @@ def run_now(schedule_id: str) -> Flow[ScheduleRun]:
         ValueError: `schedule_id` is not an identifier; nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         NotFoundError: There is none with this identifier in the environment.
-        AmbiguousLaunchError: The response was lost; look at the schedule's `last_run_at`.
+        AmbiguousLaunchError: The response was lost; check the schedule's `last_run_at`.
 
     Example:
         ```python

@@ -17,7 +17,7 @@ from runcrate_core.protocol.steps import Call, Flow
 
 
 class SSHKey(ApiModel):
-    """A public key that may be given to instances. Keys belong to the whole workspace.
+    """A public key that may be given to instances. Keys belong to the workspace.
 
     Attributes:
         fingerprint: As `ssh-keygen -l` shows it.
@@ -40,7 +40,7 @@ class SSHCertificate(ApiModel):
     """A short-lived certificate for one instance, and where to log in with it.
 
     Attributes:
-        certificate: The text to store beside the private key, as `<key>-cert.pub`.
+        certificate: The text to store next to the private key, as `<key>-cert.pub`.
         ip: Address of the instance.
         user: The user to log in as.
         port: The SSH port.
@@ -107,7 +107,7 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
 
 
 def _has_content(key: SSHKey, public_key: str) -> bool:
-    """Tell whether a key is this one, as far as its fingerprint says."""
+    """Return whether a key is this one, by its fingerprint if there is one."""
     prefix = "SHA256:"
     try:
         digest = hashlib.sha256(base64.b64decode(public_key.split()[1], validate=True)).digest()
@@ -119,7 +119,7 @@ def _has_content(key: SSHKey, public_key: str) -> bool:
 
 
 def delete(ssh_key_id: str) -> Call[None]:
-    """Take an SSH key out of the workspace. Instances that have it keep it.
+    """Delete an SSH key from the workspace. Instances that have it keep it.
 
     Args:
         ssh_key_id: Identifier.
@@ -151,7 +151,7 @@ def issue_certificate(instance_id: str, *, public_key: str) -> Call[SSHCertifica
         public_key: One line of a `.pub` file.
 
     Returns:
-        The certificate, with address, user and port.
+        The certificate, with IP address, user and port.
 
     Raises:
         ValueError: `instance_id` is not an identifier; nothing was sent.
@@ -168,7 +168,7 @@ def issue_certificate(instance_id: str, *, public_key: str) -> Call[SSHCertifica
     request = infrastructure_request(
         "POST",
         "/instances/{instance_id}/ssh-certificate",
-        # A certificate costs nothing and ends by itself, so a second one does no harm.
+        # A certificate costs nothing and expires automatically, so a second one does no harm.
         RetrySafety.SAFE,
         identifiers={"instance_id": instance_id},
         body={"public_key": public_key},

@@ -135,10 +135,10 @@ def list_regions() -> Call[list[StorageRegion]]:
 
 
 def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
-    """Make a volume. Its first week is charged at once.
+    """Create a volume. Its first week is charged immediately.
 
     The request is never sent twice unless the first was certainly not acted on. When its response
-    is lost, the volume is looked for by its name, so a name of its own is the best protection.
+    is lost, the volume is looked up by its name, so a name of its own is the best protection.
 
     Args:
         name: Name.
@@ -205,10 +205,10 @@ def resize(volume_id: str, size_gb: int) -> Call[Volume]:
 
 
 def delete(volume_id: str) -> Call[VolumeDeletion]:
-    """Delete a volume and what is on it. The unused days of the week are refunded.
+    """Delete a volume and its data. The unused days of the week are refunded.
 
-    Repeating it is safe: when the response of an attempt was lost and the next finds nothing, it
-    has worked; what was refunded is then not known.
+    Calling it again is safe: when the response of an attempt was lost and the next finds nothing,
+    it has worked; the refund is then not known.
 
     Args:
         volume_id: Identifier.

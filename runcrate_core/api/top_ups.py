@@ -68,7 +68,7 @@ class AutoRecharge(ApiModel):
     Attributes:
         threshold_usd: USD.
         target_usd: USD.
-        last_failure_reason: Why the last recharge failed; a failed one is not repeated.
+        last_failure_reason: Why the last recharge failed; a failed one is not retried.
     """
 
     enabled: bool
@@ -92,7 +92,7 @@ class PaymentMethod(ApiModel):
 def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -> Flow[TopUp]:
     """Charge the workspace's saved card and add the amount to the balance.
 
-    One key never charges twice: a repeat returns the same top-up's present state. Every error
+    One key never charges twice: a retry returns the same top-up's present state. Every error
     carries the key as `.idempotency_key`, so the same top-up can be asked for again.
 
     Args:
@@ -101,7 +101,7 @@ def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -
 
     Returns:
         The top-up. It may still be processing or have to be confirmed (see
-        `wait_for_top_up`), and a declined one is a result, not an error: look at `.status`.
+        `wait_for_top_up`), and a declined one is a result, not an error: check `.status`.
 
     Raises:
         ValueError: The amount is none; nothing was sent.
@@ -147,11 +147,11 @@ def wait_for_top_up(
     Args:
         pending: What `top_up` returned.
         timeout: Most seconds to wait; `None` for as long as it takes.
-        poll_interval: Seconds between two looks.
+        poll_interval: Seconds between two checks.
         on_status: Called with the top-up at first and at each change of its status.
 
     Returns:
-        The top-up; look at `.status`.
+        The top-up; check `.status`.
 
     Raises:
         WaitTimeoutError: It has not ended; it may yet charge the card.
@@ -174,7 +174,7 @@ def wait_for_top_up(
 
 
 def get_auto_recharge() -> Call[AutoRecharge]:
-    """Return whether and how the balance is topped up by itself.
+    """Return the settings of automatic top-ups.
 
     Returns:
         The setting, and why the last recharge failed if it did.
@@ -191,10 +191,10 @@ def get_auto_recharge() -> Call[AutoRecharge]:
 def set_auto_recharge(
     *, enabled: bool, threshold_usd: Decimal | float, target_usd: Decimal | float
 ) -> Call[AutoRecharge]:
-    """Turn auto-recharge on or off. The API asks for both amounts either way.
+    """Turn auto-recharge on or off. The API requires both amounts in either case.
 
     Args:
-        enabled: Whether the card is charged by itself.
+        enabled: Whether the card is charged automatically.
         threshold_usd: USD; it is charged when the balance falls below.
         target_usd: USD; so much the balance is then brought to.
 

@@ -1,4 +1,4 @@
-"""Videos: a job is submitted, watched until it is done, and its video downloaded.
+"""Videos: submit a job, wait for it, download its video.
 
 Facts: seed 002 (flow, interval), seed 003 and the reference pages of the endpoints.
 """
@@ -42,11 +42,11 @@ FAILED_STATUSES: Final = frozenset({"failed", "error", "cancelled", "canceled", 
 
 
 class Video(ApiModel):
-    """A video job. It plays in a notebook once the video was downloaded.
+    """A video job. It plays in notebooks once the video is downloaded.
 
     Attributes:
         status: `queued`, `processing`, `completed` or `failed` (seed 002); open text.
-        created_at: When it was submitted, when the API tells.
+        created_at: When it was submitted, if reported.
     """
 
     id: str
@@ -229,7 +229,7 @@ def wait(
     Args:
         video_id: Identifier of the job.
         timeout: Most seconds to wait; `None` for as long as it takes.
-        poll_interval: Seconds between two looks.
+        poll_interval: Seconds between two checks.
         on_status: Called with the job at first and at each change of its status.
 
     Returns:
@@ -237,7 +237,7 @@ def wait(
 
     Raises:
         RuncrateError: The job failed; the message has the API's reason.
-        WaitTimeoutError: It is not done yet; it goes on and can be waited for again.
+        WaitTimeoutError: It is not done yet; it continues and can be waited for again.
         NotFoundError: There is no such job.
     """
     progress: Progress[Video] = Progress(key=lambda job: job.status, on_change=on_status)
@@ -247,7 +247,7 @@ def wait(
 def follow(
     video_id: str, progress: Progress[Video], *, timeout: float | None, poll_interval: float
 ) -> Flow[Video]:
-    """Wait until a video job is completed, telling of changes; see `wait`."""
+    """Wait until a video job is completed, reporting changes; see `wait`."""
     video = yield from poll(
         lambda: retrieve(video_id),
         is_done=lambda job: job.is_completed or job.has_failed,
@@ -255,7 +255,7 @@ def follow(
         timeout=timeout,
         interval=poll_interval,
         what=f"The video job `{video_id}` is not completed",
-        next_step="It goes on: wait for it again with `videos.wait`.",
+        next_step="It continues: wait for it again with `videos.wait`.",
     )
     if not video.is_completed:
         raise RuncrateError(
@@ -278,7 +278,7 @@ def download(
 ) -> Flow[Path]:
     """Download the video of a completed job.
 
-    Until it is there whole, an earlier file at this place is untouched.
+    An existing file stays untouched until the download is complete.
 
     Args:
         video_id: Identifier of the job.
@@ -325,7 +325,7 @@ def generate(
     start_image: MediaInput | None = None,
     **extra: Any,
 ) -> Flow[Video]:
-    """Make a video: submit the job, wait for it, and download it.
+    """Generate a video: submit the job, wait for it, and download it.
 
     Args:
         prompt: Description of the video.
@@ -334,7 +334,7 @@ def generate(
         on_status: Called with the job at first and at each change of its status.
         on_progress: Called with the bytes downloaded and their total.
         timeout: Maximum seconds to wait for the video; `None` for as long as it takes.
-        poll_interval: Seconds between two looks.
+        poll_interval: Seconds between two checks.
         duration: Seconds; see `create`, also for the following.
         aspect_ratio: `16:9` or `9:16`; some models take others.
         width: Pixels.
@@ -390,7 +390,7 @@ def generate(
             video.downloaded_to((yield from download(video.id, target, on_progress=on_progress)))
     except BaseException as error:
         error.add_note(
-            f"The video job is `{video.id}`, and it is paid for unless it failed: go on with "
+            f"The video job is `{video.id}`, and it is billed unless it failed: continue with "
             "`videos.wait` and `videos.download`."
         )
         raise

@@ -24,7 +24,7 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     if not options.json:
         return doctor.report(options.timeout)
-    found = list(doctor.findings(doctor.look(os.environ, timeout_s=options.timeout)))
+    found = list(doctor.findings(doctor.collect(os.environ, timeout_s=options.timeout)))
     rows = [asdict(finding) | {"level": finding.level.value.lower()} for finding in found]
     show(rows, as_json=True, empty="")
     return int(any(finding.level is doctor.Level.PROBLEM for finding in found))

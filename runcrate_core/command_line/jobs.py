@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("jobs", help="list and cancel jobs")
     subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     listing = subcommands.add_parser("list", help="list the newest jobs")
-    listing.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="how many at the most")
+    listing.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="maximum number of jobs")
     add_json(listing)
     listing.set_defaults(run=_list)
     cancel = subcommands.add_parser("cancel", help="cancel jobs")

@@ -1,4 +1,4 @@
-"""Hooks for tracing requests: what was sent and what came of it, without anything secret."""
+"""Hooks for tracing requests: each request and its outcome, without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Phase = Literal["response", "stream_end"]
 
 @dataclass(frozen=True, slots=True)
 class RequestEvent:
-    """One attempt of one request, after its end; and the end of each stream.
+    """One attempt of a request, after its end; or the end of a stream.
 
     A stream has two events: `response` at its first content, and `stream_end` when it was read to
     its end, failed or was closed. Tokens and cost of a stream are in the second.

@@ -1,1 +1,1 @@
-"""The rim: the only code that holds a socket, sleeps or touches a file."""
+"""I/O: the only code that holds a socket, sleeps or opens a file."""

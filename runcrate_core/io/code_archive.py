@@ -19,17 +19,17 @@ from runcrate_core.protocol.code_archive import (
     Entry,
     Kind,
     SkippedFile,
-    in_order,
+    in_archive_order,
     require_packable,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Opening follows no link, should one take a file's place after it was looked at.
+# Opening follows no link, should one take a file's place after it was checked.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # How the file for an archive is opened: never made. A cancelled upload has removed it while the
-# thread that packs goes on, and must leave no code behind.
+# thread that packs continues, and must leave no code behind.
 _FILL: Final = "r+b"
 # All that is kept of a file's mode, as the rest differs between machines.
 _EXECUTABLE: Final = 0o755
@@ -68,7 +68,7 @@ class CodeArchive:
 
 @dataclass(frozen=True, slots=True)
 class CodeSource:
-    """An archive as the body of a request, which tells how far reading it has come.
+    """An archive as the body of a request, which reports how much of it was read.
 
     Attributes:
         archive: The archive.
@@ -160,7 +160,7 @@ def require_archive(path: Path, label: str) -> None:
         ) from None
 
 
-def scan(folder: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile]]:
+def scan(directory: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile]]:
     """Return the files of a directory that are packed, and what is not. No link is followed.
 
     Raises:
@@ -171,20 +171,20 @@ def scan(folder: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile]]:
     waiting = [""]
     while waiting:
         below = waiting.pop()
-        with os.scandir(folder / below) as found:
+        with os.scandir(directory / below) as found:
             entries = sorted(_entry(item, below) for item in found)
         for entry in entries:
             reason = choice.reason_to_skip(entry)
             if reason is not None:
                 skipped.append(SkippedFile(entry.path, reason))
-            elif entry.kind is Kind.FOLDER:
+            elif entry.kind is Kind.DIRECTORY:
                 waiting.append(f"{entry.path}/")
             else:
                 files.append(entry)
-    return in_order(files), sorted(skipped, key=lambda item: item.path.split("/"))
+    return in_archive_order(files), sorted(skipped, key=lambda item: item.path.split("/"))
 
 
-def write_archive(folder: Path, files: list[Entry], target: BinaryIO) -> None:
+def write_archive(directory: Path, files: list[Entry], target: BinaryIO) -> None:
     """Write a `.tar.gz` of files. Nothing of it tells when, where or by whom it was packed.
 
     Raises:
@@ -195,7 +195,7 @@ def write_archive(folder: Path, files: list[Entry], target: BinaryIO) -> None:
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for entry in files:
-            with os.fdopen(os.open(folder / entry.path, _READ), "rb") as file:
+            with os.fdopen(os.open(directory / entry.path, _READ), "rb") as file:
                 about = tarfile.TarInfo(entry.path)
                 about.size = os.fstat(file.fileno()).st_size
                 about.mode = _EXECUTABLE if entry.is_executable else _PLAIN
@@ -207,7 +207,7 @@ def _entry(item: os.DirEntry[str], below: str) -> Entry:
     if item.is_symlink():
         return Entry(path, Kind.LINK)
     if item.is_dir(follow_symlinks=False):
-        return Entry(path, Kind.FOLDER)
+        return Entry(path, Kind.DIRECTORY)
     about = item.stat(follow_symlinks=False)
     if not stat.S_ISREG(about.st_mode):
         return Entry(path, Kind.OTHER)

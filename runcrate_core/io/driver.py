@@ -52,9 +52,13 @@ class SyncDriver:
         self.http = http
         self.context = context
 
-    def run(self, plan: Operation[T]) -> T:
+    def run(self, operation: Operation[T]) -> T:
         """Run an operation and return its result."""
-        flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
+        flow = (
+            attempt_call(operation, self.context)
+            if isinstance(operation, Call)
+            else iter(operation)
+        )
         try:
             step = next(flow)
             while True:
@@ -71,13 +75,13 @@ class SyncDriver:
             _forget_hidden_context(error)
             raise
 
-    def run_sync(self, plan: Operation[T]) -> T:
+    def run_sync(self, operation: Operation[T]) -> T:
         """Do what `run` does; as part of `Runner`."""
-        return self.run(plan)
+        return self.run(operation)
 
-    async def run_async(self, plan: Operation[T]) -> T:
+    async def run_async(self, operation: Operation[T]) -> T:
         """Run an operation in a thread of its own."""
-        return await asyncio.to_thread(self.run, plan)
+        return await asyncio.to_thread(self.run, operation)
 
     def _do(self, step: Step) -> Any:  # noqa: C901 - one arm for each step
         match step:
@@ -121,9 +125,13 @@ class AsyncDriver:
         self.http = http
         self.context = context
 
-    async def run(self, plan: Operation[T]) -> T:
+    async def run(self, operation: Operation[T]) -> T:
         """Run an operation and return its result."""
-        flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
+        flow = (
+            attempt_call(operation, self.context)
+            if isinstance(operation, Call)
+            else iter(operation)
+        )
         try:
             step = next(flow)
             while True:
@@ -140,7 +148,7 @@ class AsyncDriver:
             _forget_hidden_context(error)
             raise
 
-    def run_sync(self, plan: Operation[T]) -> T:
+    def run_sync(self, operation: Operation[T]) -> T:
         """Run an operation on connections of its own, and block the event loop meanwhile.
 
         Raises:
@@ -148,18 +156,18 @@ class AsyncDriver:
         """
         if self.http.is_given:
             raise ConfigurationError(
-                "This needs a request, and the asynchronous client has an `http_client` of yours, "
+                "This needs a request, and the asynchronous client has a custom `http_client`, "
                 "which cannot block. Await the asynchronous form of the method. Nothing was sent."
             )
         http = SyncHttp()
         try:
-            return SyncDriver(self.config, http, self.context).run(plan)
+            return SyncDriver(self.config, http, self.context).run(operation)
         finally:
             http.close()
 
-    async def run_async(self, plan: Operation[T]) -> T:
+    async def run_async(self, operation: Operation[T]) -> T:
         """Do what `run` does; as part of `Runner`."""
-        return await self.run(plan)
+        return await self.run(operation)
 
     async def _do(self, step: Step) -> Any:  # noqa: C901 - one arm for each step
         match step:

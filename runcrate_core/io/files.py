@@ -1,4 +1,4 @@
-"""Writing files: beside their target first, and moved into place whole."""
+"""Atomic file writes: to a temporary file, then moved into place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RANDOM_BYTES: Final = 6
 
 
 class PartFile:
-    """A temporary file `<name>.<random>.part` in the folder of its target.
+    """A temporary file `<name>.<random>.part` in the directory of its target.
 
     Nothing is made before `create`. A cancelled task leaves the thread that works for it running;
     so each function holds a lock, and after `discard` none does anything.
@@ -52,7 +52,7 @@ class PartFile:
         """Make the empty file.
 
         Raises:
-            OSError: The folder does not exist or takes no file, or the target is a folder.
+            OSError: The directory does not exist or is read-only, or the target is a directory.
         """
         require_target(self._target)
         with self._lock:
@@ -125,19 +125,23 @@ def require_target(target: Path) -> None:
     """Check that a file can be put somewhere, before something is done or paid for it.
 
     Raises:
-        OSError: Its folder does not exist, or there is a folder, a pipe or a device of this name.
+        OSError: Its directory does not exist, or it is a directory, a pipe or a device.
     """
     if not target.parent.is_dir():
         raise FileNotFoundError(
-            errno.ENOENT, "There is no such folder to put the file into", str(target.parent)
+            errno.ENOENT, "The directory to write to does not exist", str(target.parent)
         )
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "A file is to be written, not a folder", str(target))
+        raise IsADirectoryError(
+            errno.EISDIR, "The target of a download is a directory, not a file", str(target)
+        )
     if target.exists() and not target.is_file():  # such as `/dev/null`, which would be replaced
-        raise OSError(errno.EINVAL, "A file is to be written, not a pipe or device", str(target))
+        raise OSError(
+            errno.EINVAL, "The target of a download is a pipe or device, not a file", str(target)
+        )
 
 
-def write_whole(target: Path, data: bytes) -> Path:
+def write_atomically(target: Path, data: bytes) -> Path:
     """Write a file so that an earlier one stays intact when writing fails; return its path.
 
     Raises:
@@ -153,20 +157,20 @@ def write_whole(target: Path, data: bytes) -> Path:
     return target
 
 
-def path_inside(folder: Path, name: str) -> Path:
-    """Return where in a folder to put a file that a server has named.
+def path_inside(directory: Path, name: str) -> Path:
+    """Return the path in a directory for a file that a server has named.
 
     Args:
-        folder: An existing folder.
+        directory: An existing directory.
         name: The server's name; of a path, only the last part counts.
 
     Raises:
         ValueError: Nothing usable is left of the name, or a link of this name leads out of the
             folder.
     """
-    path = folder / safe_file_name(name)
-    if not path.resolve().is_relative_to(folder.resolve()):
+    path = directory / safe_file_name(name)
+    if not path.resolve().is_relative_to(directory.resolve()):
         raise ValueError(
-            f"`{path.name}` in the folder is a link that leads out of it. Nothing was written."
+            f"`{path.name}` in the directory is a link that leads out of it. Nothing was written."
         )
     return path

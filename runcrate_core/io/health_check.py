@@ -1,4 +1,4 @@
-"""Short questions to both APIs, to see whether and how they answer; used by the doctor."""
+"""Health checks: one short request to each API, for `runcrate doctor`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """The two addresses that requests go to, each with its version part."""
+class ApiUrls:
+    """The URLs of both APIs, each with its version part."""
 
     inference: str
     infrastructure: str
@@ -33,7 +33,7 @@ class Probe:
 
     Attributes:
         subject: Which API was asked.
-        url: The address that was asked.
+        url: The URL that was requested.
         status: HTTP status of the response; `None`: there was none.
         failure: Why there was no response.
         with_key: Whether the key was sent.
@@ -55,9 +55,9 @@ class Probe:
 
 
 def probe(
-    where: Addresses, key: str | None, timeout_s: float, clock: Callable[[], float] = time.time
+    where: ApiUrls, key: str | None, timeout_s: float, clock: Callable[[], float] = time.time
 ) -> Iterator[Probe]:
-    """Ask the inference API without a key, and the infrastructure API with the one there is.
+    """Send a request to the inference API without a key, and to the infrastructure API with it.
 
     Args:
         where: Whom to ask.
@@ -72,7 +72,7 @@ def probe(
         ("inference", f"{where.inference}/models", None),
         ("infrastructure", f"{where.infrastructure}/billing/balance", key),
     )
-    # The client's own proxies and certificates; no repeats.
+    # The client's own proxies and certificates; no retries.
     with new_client(where.inference, where.infrastructure) as http:
         for subject, url, sent in questions:
             headers = {"user-agent": USER_AGENT}
@@ -101,4 +101,4 @@ def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "a path of the same host"
     except ValueError:
-        return "an address that is none"
+        return "an invalid URL"

@@ -1,6 +1,6 @@
 """Redaction of the HTTP library's log records about our requests.
 
-It logs the whole address of every request (INFO), where that of a file is signed in its query, and
+It logs the complete URL of every request (INFO), which may be signed in its query, and
 all headers of the response (DEBUG), among them cookies and signed redirects.
 """
 

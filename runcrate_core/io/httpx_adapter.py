@@ -84,7 +84,7 @@ class _DefaultHeaders:
     """The default headers of a client of ours, encoded once.
 
     `Client.build_request` encodes and merges all headers for each request, for the sake of clients
-    with a base address, parameters and headers of their own. Ours have none of these.
+    with a base URL, parameters and headers of their own. Ours have none of these.
     """
 
     headers: httpx.Headers
@@ -254,7 +254,7 @@ def _external_request(
             request.method, request.path, headers=headers, content=content, extensions=extensions
         )
     except httpx.InvalidURL:
-        raise forbidden(request, "it is not a valid address") from None
+        raise forbidden(request, "it is not a valid URL") from None
 
 
 def auth_of(request: Request) -> Any:
@@ -273,7 +273,7 @@ def _url(request: Request, config: Config) -> str | httpx.URL:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(url: str) -> httpx.URL:
-    """Return an address in parts: taking one apart costs as much as reading a response."""
+    """Return a URL in parts: taking one apart costs as much as reading a response."""
     return httpx.URL(url)
 
 
@@ -360,7 +360,7 @@ def araw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def lower_headers(response: httpx.Response) -> dict[str, str]:
-    """Return the headers of a response, names in lower case, with a whole redirect address."""
+    """Return the headers of a response, names in lower case, with an absolute redirect URL."""
     raw = response.headers.raw
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
     if "location" in headers:

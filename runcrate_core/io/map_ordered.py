@@ -1,4 +1,4 @@
-"""Several things at once, and their results in order."""
+"""Concurrent work on several items, with results in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 async def map_ordered(
     work: Callable[[T], Awaitable[R]], items: Iterable[T], *, max_concurrency: int
 ) -> AsyncGenerator[R, None]:
-    """Work on several items at once and yield the results in the order of the items.
+    """Process several items concurrently and yield the results in the order of the items.
 
     Args:
         work: What is done with an item. Its failure is raised when its turn comes; what has been

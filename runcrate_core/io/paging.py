@@ -24,38 +24,38 @@ T = TypeVar("T")
 class _PageOf(Generic[T]):
     """Values and metadata that both kinds of page share."""
 
-    def __init__(self, batch: PageData[T]) -> None:
-        self._batch = batch
+    def __init__(self, page: PageData[T]) -> None:
+        self._page = page
 
     @property
     def data(self) -> list[T]:
         """The values of this page."""
-        return list(self._batch.items)
+        return list(self._page.items)
 
     @property
     def total(self) -> int | None:
         """Number of values in all pages, if the API reports it."""
-        return self._batch.total
+        return self._page.total
 
     @property
     def has_more(self) -> bool:
         """True if there is a next page."""
-        return self._batch.following is not None
+        return self._page.following is not None
 
     @property
     def cursor(self) -> str | None:
-        """Where the next page begins, for lists that are paged by a cursor."""
-        return self._batch.cursor
+        """Cursor of the next page, for lists that are paged by a cursor."""
+        return self._page.cursor
 
     def __len__(self) -> int:
-        return len(self._batch.items)
+        return len(self._page.items)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        return self._batch.items[index]
+        return self._page.items[index]
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -74,21 +74,21 @@ class Page(_PageOf[T]):
         ```
     """
 
-    def __init__(self, driver: SyncDriver, batch: PageData[T]) -> None:
-        super().__init__(batch)
+    def __init__(self, driver: SyncDriver, page: PageData[T]) -> None:
+        super().__init__(page)
         self._driver = driver
 
     @classmethod
-    def first(cls, driver: SyncDriver, plan: Operation[PageData[T]]) -> Page[T]:
-        """Return the page that a plan gets."""
-        return cls(driver, driver.run(plan))
+    def first(cls, driver: SyncDriver, operation: Operation[PageData[T]]) -> Page[T]:
+        """Return the page that an operation gets."""
+        return cls(driver, driver.run(operation))
 
     def __iter__(self) -> Iterator[T]:
-        return values(self._driver, self._batch)
+        return values(self._driver, self._page)
 
     def next_page(self) -> Page[T] | None:
         """Return the next page, or `None` when this is the last."""
-        following = self._batch.following
+        following = self._page.following
         return None if following is None else Page.first(self._driver, following())
 
 
@@ -106,40 +106,40 @@ class AsyncPage(_PageOf[T]):
     # An ordinary `for` would otherwise fall back to the index and silently end with this page.
     __iter__ = None
 
-    def __init__(self, driver: AsyncDriver, batch: PageData[T]) -> None:
-        super().__init__(batch)
+    def __init__(self, driver: AsyncDriver, page: PageData[T]) -> None:
+        super().__init__(page)
         self._driver = driver
 
     @classmethod
-    async def first(cls, driver: AsyncDriver, plan: Operation[PageData[T]]) -> AsyncPage[T]:
-        """Return the page that a plan gets."""
-        return cls(driver, await driver.run(plan))
+    async def first(cls, driver: AsyncDriver, operation: Operation[PageData[T]]) -> AsyncPage[T]:
+        """Return the page that an operation gets."""
+        return cls(driver, await driver.run(operation))
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return async_values(self._driver, self._batch)
+        return async_values(self._driver, self._page)
 
     async def next_page(self) -> AsyncPage[T] | None:
         """Return the next page, or `None` when this is the last."""
-        following = self._batch.following
+        following = self._page.following
         return None if following is None else await AsyncPage.first(self._driver, following())
 
 
 class AsyncPages(Generic[T]):
-    """A list that was asked for: `await` gives its first page, `async for` all its values."""
+    """A requested list: `await` gives its first page, `async for` all its values."""
 
-    def __init__(self, driver: AsyncDriver, plan: Operation[PageData[T]]) -> None:
+    def __init__(self, driver: AsyncDriver, operation: Operation[PageData[T]]) -> None:
         self._driver = driver
-        self._plan = plan
+        self._operation = operation
 
     def __await__(self) -> Generator[Any, Any, AsyncPage[T]]:
-        return AsyncPage.first(self._driver, self._plan).__await__()
+        return AsyncPage.first(self._driver, self._operation).__await__()
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return async_values(self._driver, self._plan)
+        return async_values(self._driver, self._operation)
 
 
 def values(driver: SyncDriver, start: PageData[T] | Operation[PageData[T]]) -> Generator[T]:
-    """Iterate over the values of a row, from a batch or from the plan of the first."""
+    """Iterate over the values of all pages, from a page or the operation that gets one."""
     batch = start if isinstance(start, PageData) else driver.run(start)
     while True:
         yield from batch.items
@@ -151,7 +151,7 @@ def values(driver: SyncDriver, start: PageData[T] | Operation[PageData[T]]) -> G
 async def async_values(
     driver: AsyncDriver, start: PageData[T] | Operation[PageData[T]]
 ) -> AsyncGenerator[T]:
-    """Iterate over the values of a row; see `values`."""
+    """Iterate over the values of all pages; see `values`."""
     batch = start if isinstance(start, PageData) else await driver.run(start)
     while True:
         for item in batch.items:

@@ -1,4 +1,4 @@
-"""A deadline for the complete response, where the HTTP library knows the silence alone.
+"""Deadline for a complete response; the HTTP library only limits silence.
 
 A server that sends a byte now and then never exceeds a limit of silence. On an event loop
 `asyncio.timeout` ends it. A sync read is given less and less time instead: each connection's
@@ -22,7 +22,7 @@ _present: ContextVar[ReadDeadline | None] = ContextVar("runcrate_read_deadline",
 
 
 class ReadDeadline:
-    """The moment until which a response must be complete.
+    """The time by which a response must be complete.
 
     Args:
         total_s: Seconds from `start` on; `None` for no limit.
@@ -62,7 +62,7 @@ def reading_until(deadline: ReadDeadline) -> Iterator[ReadDeadline]:
 
 
 def limit_reads(stream: Any) -> None:
-    """Make the reads of a sync connection heed the deadline of whoever reads."""
+    """Make the reads of a sync connection heed the deadline of the reading thread."""
     if "read" not in vars(stream):
         stream.read = _read_in_time(stream.read)
 

@@ -1,4 +1,4 @@
-"""Bodies that go up: bytes and files in a row, in pieces; files are read as they are sent."""
+"""Request bodies: bytes and files in sequence, read and sent in chunks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ UPLOAD_PIECE_BYTES: Final = 256 * 1024
 
 
 def length_of(content: bytes | tuple[bytes | FileSource, ...]) -> int:
-    """Return how many bytes there are."""
+    """Return the length in bytes."""
     if isinstance(content, bytes):
         return len(content)
     return sum(len(part) if isinstance(part, bytes) else part.size() for part in content)
 
 
 def is_piecewise(content: Content | None) -> TypeGuard[bytes | tuple[bytes | FileSource, ...]]:
-    """Return whether a body goes up in pieces, rather than at once."""
+    """Return whether a body is sent in chunks, rather than at once."""
     return isinstance(content, tuple) or (content is not None and len(content) > UPLOAD_PIECE_BYTES)
 
 
 def pieces_of(content: bytes | tuple[bytes | FileSource, ...]) -> Generator[bytes, None, None]:
-    """Return the bytes in pieces; each file is opened when its turn comes."""
+    """Yield the bytes in chunks; each file is opened when its turn comes."""
     for part in content if isinstance(content, tuple) else (content,):
         if isinstance(part, bytes):
             for start in range(0, len(part), UPLOAD_PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""Bodies that come down: read in pieces, drained, closed."""
+"""Response bodies: read in chunks, drained, closed."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class SsrfGuard:
     """Checks each new connection of one request before anything is sent over it.
 
     `trace` and `atrace` follow the HTTP library's `trace` extension. A connection to a proxy is
-    the program's own choice and is not judged; behind a proxy the address is judged as text alone.
+    the program's own choice and is not checked; behind a proxy only the URL is checked, as text.
     """
 
     def __init__(self, request: Request, url_policy: UrlPolicy) -> None:
@@ -55,7 +55,7 @@ def guard_of(request: Request, config: Config) -> SsrfGuard | None:
     """Return the guard of a request to a URL that was named from outside; `None` for the APIs' own.
 
     Raises:
-        ResponseFormatError: The address must not be fetched whatever it resolves to.
+        ResponseFormatError: The URL must not be fetched whatever it resolves to.
     """
     url_policy = UrlPolicy.of(config.inference_url, config.base_url)
     violation = url_policy.check_url(request.path)

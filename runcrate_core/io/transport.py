@@ -92,7 +92,7 @@ class SyncHttp:
             if self._own is None or self._owner != os.getpid():
                 self._own = new_client(config.inference_url, config.base_url)
                 self._owner = os.getpid()
-                # Whoever sends holds this object: connections live as long as their last user.
+                # A sender holds this object: connections live as long as their last user.
                 weakref.finalize(self, _close_in_process, self._own, self._owner)
             return self._own
 

@@ -42,7 +42,7 @@ _ADVICE: Final[tuple[tuple[type[RuncrateError], str], ...]] = (
 
 
 def explain_media_failure(error: Exception) -> str | None:
-    """Return the text of an error for a model, or `None` when it is the program's to handle.
+    """Return the text of an error for a model, or `None` if the program must handle it.
 
     Args:
         error: An error of a flow of `MediaGenerator`. Its notes, such as the files that were

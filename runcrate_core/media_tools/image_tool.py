@@ -27,7 +27,7 @@ _SEEDS: Final = 2**31
 class ImageArguments(MediaArguments):
     """Arguments of the image tool."""
 
-    prompt: Prompt = Field(description="What the image shows, or how to edit `image`.")
+    prompt: Prompt = Field(description="Description of the image, or the edit of `image` to make.")
     image: str | None = Field(
         default=None,
         description="An image to edit: its https URL, a data URI, or the file name of an image "

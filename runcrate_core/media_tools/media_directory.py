@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.files import path_inside, write_whole
+from runcrate_core.io.files import path_inside, write_atomically
 from runcrate_core.media_tools.result import MediaFile
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of
@@ -71,7 +71,7 @@ class MediaDirectory:
         """
         target = self.new_path(label)
         target = target.with_name(target.name + suffix_of(content[:512], declared))
-        yield from RunInThread(functools.partial(write_whole, target, content))
+        yield from RunInThread(functools.partial(write_atomically, target, content))
         content_type = media_type(content[:512], declared)
         kept = content if self.keep_content else None
         return MediaFile(target, content_type, len(content), seed, kept)
@@ -81,7 +81,7 @@ class MediaDirectory:
         target = self.new_path(label)
         content = text.encode()
         target = target.with_name(target.name + suffix)
-        yield from RunInThread(functools.partial(write_whole, target, content))
+        yield from RunInThread(functools.partial(write_atomically, target, content))
         return MediaFile(target, "text/plain", len(content))
 
     def resolve(self, source: str | None) -> Flow[str | Path | None]:

@@ -31,7 +31,7 @@ class VideoArguments(MediaArguments):
         default=None,
         min_length=1,
         max_length=MAX_PROMPT_LENGTH,
-        description="What the video shows; for every new video.",
+        description="Description of the video; required for a new one.",
     )
     video_id: str | None = Field(
         default=None,

@@ -1,1 +1,1 @@
-"""Decisions without I/O: what to send, whether to repeat it, what a response means."""
+"""Decisions without I/O: requests, retries, and the meaning of responses."""

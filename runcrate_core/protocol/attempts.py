@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Opened = TypeVar("Opened", bound=StreamedResponse)
-# Makes one attempt. A whole response or a failure is judged, an opened body is a success.
+# Makes one attempt. A complete response or a failure is decided on, an opened body is a success.
 Exchange = Callable[["Request"], Generator[Step, Any, Response | TransportFailure | Opened]]
 
 logger = logging.getLogger("runcrate_core")
@@ -62,7 +62,7 @@ class CallContext:
     """State that all attempts of a client's calls share.
 
     Attributes:
-        policy: The numbers of repeating.
+        policy: The retry policy.
         budget: Retry tokens.
         limiter: The rate limiter of the key, or `None` when it is switched off.
         on_request: The user's hook.
@@ -94,7 +94,7 @@ def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]
             return (yield from RunInThread(partial(call.parse, response)))
         return call.parse(response)
     except ResponseFormatError as error:
-        # The frames of parsers hold the body, which may repeat the key.
+        # The frames of parsers hold the body, which may contain the key.
         raise error.with_traceback(None) from error.__cause__
 
 
@@ -115,7 +115,7 @@ def open_body(
 def attempts(
     request: Request, context: CallContext, exchange: Exchange[Opened]
 ) -> Generator[Step, Any, Response | Opened]:
-    """Send a request until it succeeds or may not be sent again.
+    """Send a request until it succeeds or must not be retried.
 
     Args:
         request: What to send.
@@ -161,7 +161,7 @@ def attempts(
                 error = _error(request, reply, refusal, number, decision, context.secrets)
                 error.may_have_been_received = may_have_been_received
                 raise error
-            _log_repeat(request, reply, decision.seconds, number)
+            _log_retry(request, reply, decision.seconds, number)
             yield Sleep(decision.seconds)
     finally:
         context.budget.end_call()
@@ -184,7 +184,7 @@ def _one_attempt(
         if limiter is not None:
             answered = reply is not None and not isinstance(reply, TransportFailure)
             state = RateLimit.read(reply.headers) if answered else None  # type: ignore[union-attr] # answered
-            limiter.settle(state, answered=answered, now=policy.clock())
+            limiter.release(state, answered=answered, now=policy.clock())
     logs = logger.isEnabledFor(logging.DEBUG)
     if context.on_request is None and not logs:
         return reply
@@ -209,7 +209,7 @@ def _one_attempt(
 
 
 def _finds_nothing(request: Request, reply: object) -> bool:
-    """True if a DELETE finds nothing; repeated, that means that the first, lost one worked."""
+    """True if a DELETE finds nothing; in a retry, that means that the first, lost one worked."""
     deletes = request.method == "DELETE"
     return deletes and isinstance(reply, Response) and reply.status == _NOT_FOUND
 
@@ -257,7 +257,7 @@ def _error(
     )
 
 
-def _log_repeat(
+def _log_retry(
     request: Request, reply: Response | TransportFailure, wait: float, number: int
 ) -> None:
     text = "%s: %s; attempt %d follows in %.2f s"
@@ -265,7 +265,7 @@ def _log_repeat(
 
 
 def _named(request: Request) -> str:
-    """Return a request as a log shows it: without its query, and without an external address."""
+    """Return a request as a log shows it: without its query, and without an external URL."""
     return f"{request.method} {request.route}"
 
 

@@ -45,7 +45,7 @@ class CompletionContext(NamedTuple):
 
 
 class ChatAccumulator:
-    """Folds chunks as they come, so that only what the whole needs is kept of them.
+    """Folds chunks as they arrive, keeping only what the complete response needs.
 
     A chunk folded costs less than parsing its JSON; its dicts would take ten times the memory.
     """
@@ -101,7 +101,7 @@ class ChatAccumulator:
         return carries
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:
-        """Return the folded whole, in the form of a response without streaming.
+        """Return the folded completion, in the form of a response without streaming.
 
         Args:
             partial: The stream did not come to its end. The tool calls of a choice without a
@@ -115,18 +115,18 @@ class ChatAccumulator:
                 fold.choice(number, fold.finish_reason, fold.calls.assembled(), partial=partial)
                 for number, fold in sorted(self._choices.items())
             ]
-        whole = {
+        folded = {
             **self._members,
             **self._first,
             "object": "chat.completion",
             "choices": choices,
         }
-        whole.pop("usage", None)
-        if usage := extract_usage({**whole, "usage": self._members.get("usage")}):
-            whole["usage"] = usage
+        folded.pop("usage", None)
+        if usage := extract_usage({**folded, "usage": self._members.get("usage")}):
+            folded["usage"] = usage
         for choice in choices:
             choice.pop("usage", None)  # Moonshot's place for the usage of all choices
-        return whole
+        return folded
 
     def _fold_of(self, choice: dict[str, Any]) -> _ChoiceFold:
         number = _number_of(choice)
@@ -355,7 +355,7 @@ class _ChoiceFold:
 
 
 class _ItemsFold:
-    """A list whose items come whole or in pieces."""
+    """A list whose items arrive complete or in fragments."""
 
     __slots__ = ("_entries", "_numbered", "_text_names")
 

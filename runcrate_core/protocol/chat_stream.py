@@ -1,7 +1,7 @@
 """Reading a chat stream without I/O: from the bytes of a body to chunks, and how it ended.
 
-A stream is whole when `[DONE]` came, or when each choice seen has a finish reason: some servers
-never send `[DONE]`. After a finish reason the reading goes on, for the chunk with the usage. A
+A stream is complete when `[DONE]` came, or when each choice seen has a finish reason: some servers
+never send `[DONE]`. After a finish reason reading continues, for the chunk with the usage. A
 body that ends in any other way was cut, and one without any choice holds no response.
 """
 
@@ -40,7 +40,7 @@ _parse: Final = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True, slots=True)
 class StreamFault:
-    """Why a stream did not come to its end.
+    """The reason why a stream did not complete.
 
     Attributes:
         kind: `truncated`: the body ended too early. `stalled`: nothing of the response came for too
@@ -66,7 +66,7 @@ class ChatStreamReader:
 
     Attributes:
         idle_s: Seconds without content after which the stream counts as stalled.
-        done: The response is whole and nothing more is to be read: `[DONE]` came, or the body
+        done: The response is complete and nothing more is to be read: `[DONE]` came, or the body
             ended properly without it.
         fault: What went wrong; nothing is read after it.
         chunks_received: Chunks returned.
@@ -93,7 +93,7 @@ class ChatStreamReader:
 
     @property
     def completed(self) -> bool:
-        """True if the response is whole."""
+        """True if the response is complete."""
         return self.done or (self.fault is None and self._fold.finished)
 
     def feed(self, data: bytes, now: float) -> list[ChatCompletionChunk]:
@@ -104,7 +104,7 @@ class ChatStreamReader:
             now: The time, in seconds, of a clock that never goes back.
 
         Returns:
-            The chunks these bytes complete; their tool calls are repaired. Look at `fault` and
+            The chunks these bytes complete; their tool calls are repaired. Check `fault` and
             `done` after using them.
         """
         if self.done or self.fault is not None:
@@ -119,7 +119,7 @@ class ChatStreamReader:
         return self._read(payloads, now)
 
     def end(self, now: float) -> list[ChatCompletionChunk]:
-        """End the body, and decide whether the response is whole.
+        """End the body, and decide whether the response is complete.
 
         Args:
             now: The time, in seconds, of the same clock.
@@ -166,7 +166,7 @@ class ChatStreamReader:
         return chunks
 
     def fail(self, failure: TransportFailure) -> None:
-        """Note that the connection failed; a response that is whole by then is not affected."""
+        """Note that the connection failed; a response that is complete by then is not affected."""
         if self._over or self.completed:
             return
         kind: FaultKind = "stalled" if failure.failure is Failure.READ_TIMEOUT else "truncated"
@@ -215,7 +215,7 @@ class ChatStreamReader:
                     if self._over:
                         break
                     continue
-            # Inside a JSON text the quotes would be escaped: this is a member, or a whole value.
+            # Inside a JSON text the quotes would be escaped: this is a member, or a complete value.
             if '"error"' in payload or "choices" not in event:
                 error = error_of(event)
                 if error is not None:

@@ -1,4 +1,4 @@
-"""The shapes of streamed chat responses, and readers of what providers put in different places.
+"""Types of streamed chat responses, and readers of fields that providers put in different places.
 
 Everything here is pure and tolerant: a value of an unexpected type is read as absent.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from runcrate_core.protocol.json_object import JsonObject
 
-# Where models put the text of their thoughts. Runcrate documents the first (official LangChain
+# Where models put the text of their reasoning. Runcrate documents the first (official LangChain
 # wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
 
@@ -121,7 +121,7 @@ class ChatCompletionChunk(JsonObject):
 
 
 def extract_reasoning(message: Mapping[str, Any]) -> str | None:
-    """Return the text of the model's thoughts in a message or delta; None when there is none.
+    """Return the text of the model's reasoning in a message or delta; None when there is none.
 
     Reads `reasoning_content`, `reasoning`, `thinking` and, only without these (they repeat it),
     the texts and summaries in `reasoning_details`.
@@ -144,12 +144,12 @@ def extract_reasoning(message: Mapping[str, Any]) -> str | None:
 def extract_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the token usage in a completion or chunk, without its null members.
 
-    Looks at the top, in `x_groq` (Groq) and in the first choice (Moonshot).
+    Checks the top level, `x_groq` (Groq) and in the first choice (Moonshot).
     """
     choices = payload.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    for holder in (payload, payload.get("x_groq"), first):
-        usage = holder.get("usage") if isinstance(holder, dict) else None
+    for source in (payload, payload.get("x_groq"), first):
+        usage = source.get("usage") if isinstance(source, dict) else None
         if isinstance(usage, dict) and (known := _without_null(usage)):
             return known
     return None

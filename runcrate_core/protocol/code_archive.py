@@ -1,6 +1,6 @@
 """Which files of a code directory are sent to a job, and which stay at home.
 
-A directory of code often holds what must not leave this machine: keys, tokens, a `.env`. What
+A directory of code often holds what must not leave this computer: keys, tokens, a `.env`. What
 looks like one is excluded and reported, so that nothing is sent, or missing, unnoticed.
 """
 
@@ -37,7 +37,7 @@ SKIPPED_DIRECTORIES: Final = frozenset(
         ".tox",
     }
 )
-# Folders of programs that keep their logins in them.
+# Directories of programs that keep their logins in them.
 SECRET_DIRECTORIES: Final = frozenset(
     {
         ".aws",
@@ -200,7 +200,7 @@ class Kind(Enum):
     """The kind of a directory entry."""
 
     FILE = "file"
-    FOLDER = "folder"
+    DIRECTORY = "directory"
     LINK = "link"
     OTHER = "other"
 
@@ -224,7 +224,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file or folder that was not packed.
+    """A file or directory that was not packed.
 
     Attributes:
         path: Path below the directory, with `/` between its parts.
@@ -278,8 +278,8 @@ class Choice:
             return "it is excluded"
         if _matches(entry.path, self.include):
             return None
-        if entry.kind is Kind.FOLDER:
-            return _reason_to_skip_folder(entry.path)
+        if entry.kind is Kind.DIRECTORY:
+            return _reason_to_skip_directory(entry.path)
         name = PurePosixPath(entry.path).name.lower()
         if _is_one_of(name, SECRET_NAMES) and not _is_one_of(name, HARMLESS_NAMES):
             return "it looks like a secret"
@@ -304,21 +304,21 @@ def require_packable(files: Sequence[Entry]) -> None:
     named = ", ".join(f"{file.path} ({file.size // _MEBIBYTE} MiB)" for file in largest)
     raise ValueError(
         f"The directory has {total // _MEBIBYTE} MiB in {len(files)} files, and "
-        f"{MAX_CODE_BYTES // _MEBIBYTE} MiB are the most. The largest are {named}. Leave out "
+        f"the maximum is {MAX_CODE_BYTES // _MEBIBYTE} MiB. The largest are {named}. Leave out "
         "what is not code with `exclude`, and put data on a volume. Nothing was packed or sent."
     )
 
 
-def in_order(files: Iterable[Entry]) -> list[Entry]:
+def in_archive_order(files: Iterable[Entry]) -> list[Entry]:
     """Return files in the order they are packed in, so that the same make the same archive."""
     return sorted(files, key=lambda file: file.path.split("/"))
 
 
-def _reason_to_skip_folder(path: str) -> str | None:
+def _reason_to_skip_directory(path: str) -> str | None:
     name = PurePosixPath(path).name.lower()
     if name in SKIPPED_DIRECTORIES:
         return "it is not code"
-    return "it looks like a folder of secrets" if name in SECRET_DIRECTORIES else None
+    return "it looks like a directory of secrets" if name in SECRET_DIRECTORIES else None
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:

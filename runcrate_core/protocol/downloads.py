@@ -1,4 +1,4 @@
-"""Downloads: to a temporary file, checked, gone on with after cuts, and moved into place whole."""
+"""Downloads: to a temporary file, resumed after cuts, verified, and moved into place."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def download_flow(
     on_progress: OnProgress | None = None,
     media: Media | None = None,
 ) -> Flow[Path]:
-    """Download a file. Until it is whole and right, an earlier file at its place is untouched.
+    """Download a file. An existing file is replaced only by a verified one.
 
     A connection that is cut is gone on with where the server allows it. The key is sent with
     `source` only if that is a request to one of the two APIs; a redirect is followed without it.
 
     Args:
-        source: A request to an API, or an address that an API gave.
-        target: Where to put the file; its folder must exist.
+        source: A request to an API, or a URL that an API gave.
+        target: Where to put the file; its directory must exist.
         sha256: Its checksum, when it is known.
         size: Its length in bytes, when it is known.
         limit: Most bytes to take, after decoding.
@@ -100,7 +100,7 @@ def download_flow(
 
     Raises:
         OSError: It cannot be written.
-        ResponseFormatError: It is larger than `limit` or not what it must be, or its address
+        ResponseFormatError: It is larger than `limit` or not what it must be, or its URL
             must not be fetched.
         APIConnectionError: It was cut too often.
         APIStatusError: It was refused.
@@ -129,7 +129,7 @@ def fetch_flow(source: Request | str, *, limit: int, media: Media) -> Flow[Fetch
     """Fetch a file into memory; see `download_flow`.
 
     Args:
-        source: A request to an API, or an address that an API gave.
+        source: A request to an API, or a URL that an API gave.
         limit: Most bytes to take, after decoding.
         media: What it must be.
     """
@@ -141,7 +141,7 @@ def fetch_flow(source: Request | str, *, limit: int, media: Media) -> Flow[Fetch
 
 
 def transfer_flow(transfer: Transfer, sink: Sink, on_progress: OnProgress | None) -> Flow[None]:
-    """Bring a file into a sink, over as many connections as it takes, and check it."""
+    """Transfer a file into a sink, over as many connections as needed, and verify it."""
     context = (yield from GetRunner()).context
     while True:
         opened = yield from _open(transfer, context)
@@ -162,7 +162,7 @@ def transfer_flow(transfer: Transfer, sink: Sink, on_progress: OnProgress | None
 
 
 def _open(transfer: Transfer, context: CallContext) -> Flow[StreamedResponse | None]:
-    """Ask for the file or its rest; `None` when all of it is to be asked for instead."""
+    """Request the file or its rest; `None` if the complete file must be requested instead."""
     headers = transfer.next_headers()
     request = replace(transfer.request, headers=transfer.request.headers + headers)
     for _ in range(MAX_REDIRECTS + 1):
@@ -179,7 +179,7 @@ def _open(transfer: Transfer, context: CallContext) -> Flow[StreamedResponse | N
             return reply
         location = reply.headers.get("location", "")
         request = replace(external_request(location), headers=headers)
-    raise transfer.error(f"its address redirects more than {MAX_REDIRECTS} times")
+    raise transfer.error(f"its URL redirects more than {MAX_REDIRECTS} times")
 
 
 def _open_once(
@@ -197,11 +197,11 @@ def _receive(
     sink: Sink,
     on_progress: OnProgress | None,
 ) -> Flow[TransportFailure | None]:
-    """Take a body as far as it comes; returns why it did not come to its end."""
+    """Receive a body until it ends or fails; return why it did not complete."""
     fit = transfer.begin(opened.status, opened.headers)
     if fit is Fit.MISFIT:
         return _MISFIT
-    if fit is Fit.WHOLE:
+    if fit is Fit.COMPLETE:
         yield from RunInThread(sink.restart)
     if transfer.total is not None:
         yield from RunInThread(functools.partial(sink.reserve, transfer.total - transfer.received))
@@ -224,7 +224,7 @@ def _receive(
             return data if data is not None or transfer.is_whole() else _ENDED_EARLY
 
 
-_ENDED_EARLY: Final = TransportFailure(Failure.BROKEN, "it ended before it was whole")
+_ENDED_EARLY: Final = TransportFailure(Failure.BROKEN, "it ended before it was complete")
 _TRICKLE: Final = TransportFailure(
     Failure.READ_TIMEOUT, f"fewer than {MIN_WINDOW_BYTES} bytes came within {WINDOW_S:g} s"
 )
@@ -234,7 +234,7 @@ _MISFIT: Final = TransportFailure(Failure.BROKEN, "the rest that came does not f
 def _write(
     transfer: Transfer, sink: Sink, waiting: bytearray, on_progress: OnProgress | None
 ) -> Flow[None]:
-    """Write what waits, and tell how far it is."""
+    """Write buffered bytes, and report progress."""
     if not waiting:
         return
     data = bytes(waiting)
@@ -253,14 +253,14 @@ def _progress_step(on_progress: OnProgress, transfer: Transfer) -> InvokeCallbac
     done = transfer.received, transfer.total
 
     @functools.wraps(on_progress)
-    def tell(done: tuple[int, int | None]) -> Any:
+    def report(done: tuple[int, int | None]) -> Any:
         return on_progress(*done)
 
-    return InvokeCallback(tell, done)
+    return InvokeCallback(report, done)
 
 
 def _wait_after_cut(transfer: Transfer, failure: TransportFailure, context: CallContext) -> float:
-    """Return the seconds to wait before going on.
+    """Return the seconds to wait before resuming.
 
     Raises:
         APIConnectionError: It was cut too often.
@@ -269,13 +269,13 @@ def _wait_after_cut(transfer: Transfer, failure: TransportFailure, context: Call
         return 0.0
     received, total = transfer.received, transfer.total
     cuts = transfer.cut()
-    repeats = cuts <= context.policy.max_retries and (cuts == 1 or context.budget.take())
-    if not repeats:
+    resumes = cuts <= context.policy.max_retries and (cuts == 1 or context.budget.take())
+    if not resumes:
         timed_out = failure.failure is Failure.READ_TIMEOUT
         of_total = "" if total is None else f" of {total}"
         note = f" ({failure.note})" if failure.note else ""
         raise (APITimeoutError if timed_out else APIConnectionError)(
-            f"The file of `{transfer.request.method} {transfer.request.route}` broke off after "
+            f"The file of `{transfer.request.method} {transfer.request.route}` was cut off after "
             f"{received}{of_total} bytes: {failure.failure.value}{note}. Nothing of it was kept, "
             "and a file that was there before is unchanged. Download it again.",
             attempts=cuts,
@@ -296,22 +296,22 @@ def _request(source: Request | str) -> Request:
 
 
 def external_request(url: str) -> Request:
-    """Return the request for a file at an address that did not come from the program."""
+    """Return the request for a file at a URL that did not come from the program."""
     return Request(
         surface=Surface.EXTERNAL,
         method="GET",
         path=url,
-        route=origin_of(url) or "(no address)",
+        route=origin_of(url) or "(no URL)",
         retry=RetrySafety.SAFE,
         read_timeout=ReadTimeout.TRANSFER,
     )
 
 
 def _refused(request: Request, error: APIStatusError) -> APIStatusError:
-    # The body is not shown: a storage service quotes the signature of the address in it.
+    # The body is not shown: a storage service quotes the signature of the URL in it.
     return type(error)(
         f"The file at {request.route} was refused with status {error.status_code}. Nothing was "
-        "kept. Such addresses expire: ask the API for the file again.",
+        "kept. Such URLs expire: ask the API for the file again.",
         status_code=error.status_code,
         attempts=error.attempts,
     )

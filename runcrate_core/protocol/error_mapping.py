@@ -97,7 +97,7 @@ class ErrorBody:
 
     @property
     def decisive_code(self) -> str:
-        """The code that decides about repeating, in lower case (codes differ in case, seed 001)."""
+        """The code that decides about a retry, in lower case (codes differ in case, seed 001)."""
         reason = self.details.get("reason") if isinstance(self.details, dict) else None
         return (reason if isinstance(reason, str) else self.code or "").lower()
 
@@ -106,7 +106,7 @@ def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
     """Read an error body: both envelopes of the API, and what gateways send instead.
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
-    details}}` (seed 001), `{"error": "text"}` with or without a `message` beside it,
+    details}}` (seed 001), `{"error": "text"}` with or without a `message` next to it,
     `{"message": ...}`, `{"detail": ...}`, each of these within `{"detail": {...}}` or a list, and
     text.
     """
@@ -182,12 +182,12 @@ def _says_anything(completion: Mapping[str, Any]) -> bool:
     return any(message.get("content") or message.get("tool_calls") for message in messages)
 
 
-# What stands beside an error, where there is nothing but an error.
+# Members next to an error, where there is nothing but an error.
 _ERROR_KEYS: Final = frozenset({"error", "status", "success", "ok", "message", "code", "meta"})
 
 
 def status_of_error(refusal: ErrorBody, error: Any) -> int:
-    """Return the HTTP status that an error event stands for; 500 when it does not tell."""
+    """Return the HTTP status that an error event stands for; 500 when it reports none."""
     return _known_status(refusal, error) or FIRST_SERVER_ERROR
 
 

@@ -30,7 +30,7 @@ _MAX_DEPTH: Final = 5
 
 
 def failure_reason(fields: Mapping[str, Any]) -> str | None:
-    """Return what a response says about a failure, redacted; `None` when it says nothing.
+    """Return the reason of a failure in a response, redacted; `None` if it gives none.
 
     Args:
         fields: The response's object.

@@ -1,4 +1,4 @@
-"""File names that a server gave: what is left of them is safe in any folder on any system."""
+"""File names from a server, made safe for any directory on any system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def safe_file_name(name: str, fallback: str | None = None) -> str:
-    """Return a plain file name for what a server calls a file.
+    """Return a safe file name for a name that a server gave.
 
     Of a path the last part is kept; control characters, separators, leading dots and trailing
     dots and spaces go; names of devices get a `_` in front; it has at most 200 bytes.

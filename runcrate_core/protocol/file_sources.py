@@ -68,7 +68,7 @@ class ObjectSource:
 
 @dataclass(frozen=True, slots=True)
 class FixedSource:
-    """The first bytes of another source: a recording may go on while it is sent.
+    """The first bytes of another source: a file may still grow while it is sent.
 
     Attributes:
         source: What is read.

@@ -1,4 +1,4 @@
-"""Request bodies: strict JSON, encoded once, so that a repeat sends the same bytes."""
+"""Request bodies: strict JSON, encoded once, so that a retry sends the same bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
         return dump_json(body)
     except (TypeError, ValueError, RecursionError) as error:
         problem = _first_problem(body, "") or f"The request body cannot be sent: {error}."
-    # Not in the handler: the codec's error holds the whole body, and would be its context.
+    # Not in the handler: the codec's error holds the complete body, and would be its context.
     raise ValueError(problem)
 
 

@@ -28,7 +28,7 @@ STEP: Final = 192 * 1024
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decoder: Final = json.JSONDecoder()
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-# Characters of a text in JSON, with whole escapes only.
+# Characters of a text in JSON, with complete escapes only.
 _CHARACTERS: Final = re.compile(r'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+')
 _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 # Containers down to this depth are walked in Python, and each value below is read in one step:
@@ -58,7 +58,7 @@ def is_large(value: Any) -> bool:
 
 
 def call_in_steps(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Call a function that encodes a large value; for a thread beside an event loop."""
+    """Call a function that encodes a large value; for a thread next to an event loop."""
     token = _in_steps.set(True)
     try:
         return function(*args, **kwargs)

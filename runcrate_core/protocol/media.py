@@ -1,7 +1,7 @@
-"""Media that a program gives: which forms it may have, and how each is sent.
+"""Media arguments: accepted forms, and their encoding in requests.
 
-A plain string is an address or encoded data, never a path: a model may have written it, and a
-path would let it send any file of this machine. A file is given as `Path`, bytes or file object.
+A plain string is a URL or encoded data, never a path: a model may have written it, and a
+path would let it send any local file. A file is given as `Path`, bytes or file object.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _object_source(value: BinaryIO, argument: str) -> ObjectSource:
         )
     if not (hasattr(value, "seekable") and value.seekable()):
         raise ValueError(
-            f"`{argument}` cannot be read twice, which a repeat needs; pass its bytes, or a "
+            f"`{argument}` cannot be read twice, which a retry needs; pass its bytes, or a "
             "`Path`. Nothing was sent."
         )
     return ObjectSource(value)
@@ -130,7 +130,7 @@ def media_text(value: str, argument: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Return whether text is an https URL; plain http counts on this machine, as everywhere."""
+    """Return whether text is an https URL; plain http only for loopback."""
     start = text[:8].lower()
     return start == "https://" or (start.startswith("http://") and is_loopback(text))
 
@@ -194,7 +194,7 @@ def head_of(source: FileSource, argument: str) -> bytes:
 
 
 def name_of_source(source: FileSource) -> str:
-    """Return what a file is called; empty when it has no name."""
+    """Return the name of a file; empty when it has none."""
     match source:
         case PathSource(path):
             return path.name

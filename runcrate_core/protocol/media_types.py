@@ -120,7 +120,7 @@ def media_type(head: bytes, declared: str = "") -> str:
 
 
 def type_of_base64(data: str, declared: str | None = None) -> str | None:
-    """Return the media type of a file in base64; None if neither its bytes nor anyone tell it.
+    """Return the media type of a file in base64; None if it is unknown.
 
     Args:
         data: The file.
@@ -138,7 +138,7 @@ def contradicts(kind: str, wanted: str) -> bool:
     """Return whether a file of a media type is certainly no image, audio or video.
 
     Args:
-        kind: Its media type; a type that says nothing contradicts nothing.
+        kind: Its media type; an unspecific type contradicts nothing.
         wanted: `image`, `audio` or `video`. Audio may come in a video container.
     """
     if kind == UNKNOWN_TYPE or kind.startswith(f"{wanted}/"):
@@ -154,5 +154,5 @@ def type_of_suffix(suffix: str) -> str | None:
 
 
 def suffix_of(head: bytes, declared: str = "") -> str:
-    """Return the suffix for a file (`.png`); empty when nothing tells what it is."""
+    """Return the suffix for a file (`.png`); empty when it is unknown."""
     return _SUFFIXES.get(media_type(head, declared), "")

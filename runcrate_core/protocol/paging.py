@@ -1,4 +1,4 @@
-"""Lists that come in pages, and output that comes in pieces: what there is, and how to go on."""
+"""Paged lists and output: the values of a page, and its next cursor."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageData(Generic[T]):
-    """Some values of a row.
+    """Values of one page.
 
     Attributes:
-        items: The values; there may be none although the row goes on.
-        following: Makes the plan that gets the next ones; `None` at the end of the row.
-        total: How many values the whole row has, when the API tells.
-        cursor: Where the next page begins, for lists that are paged by a cursor.
+        items: The values; there may be none although there is a next page.
+        following: Makes the operation that gets the next page; `None` for the last page.
+        total: Number of values in all pages, if reported.
+        cursor: Cursor of the next page, for lists that are paged by a cursor.
     """
 
     items: Sequence[T]
@@ -33,7 +33,7 @@ class PageData(Generic[T]):
 
 
 class PagingError(Exception):
-    """A page that says there is another, and leads to none."""
+    """A page with a next page that cannot be requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ListMeta:
     Attributes:
         total: How many values there are in all pages.
         has_more: Whether there are further pages.
-        cursor: Where the next page begins.
+        cursor: Cursor of the next page.
     """
 
     total: int | None = None
@@ -74,7 +74,7 @@ def next_cursor(meta: ListMeta, seen: Collection[str], *, empty_pages: int = 0) 
     """Return the cursor of the next page, or `None` when this is the last.
 
     Args:
-        meta: What the response says about the list.
+        meta: Metadata of the list.
         seen: Cursors of this page and those before it.
         empty_pages: How many pages in a row, with this one, had no value.
 
@@ -87,7 +87,7 @@ def next_cursor(meta: ListMeta, seen: Collection[str], *, empty_pages: int = 0) 
         return None
     if meta.cursor is None:
         if meta.has_more:
-            raise PagingError("it says that there are more values, and has no cursor to them")
+            raise PagingError("it reports more values but has no cursor to them")
         return None
     if meta.cursor in seen:
         raise PagingError("its cursor leads back to a page that was read before")
@@ -97,17 +97,17 @@ def next_cursor(meta: ListMeta, seen: Collection[str], *, empty_pages: int = 0) 
 
 
 def next_offset(meta: ListMeta, *, offset: int, count: int, page_size: int | None) -> int | None:
-    """Return where the next page of a list begins that is paged by offset or page number.
+    """Return the offset or number of the next page of a list.
 
     Args:
-        meta: What the response says about the list.
+        meta: Metadata of the list.
         offset: How many values came before this page.
         count: How many values this page has.
         page_size: How many were asked for, when that is known.
 
     Returns:
         The number of values up to the next page, or `None` when this page is the last. When the
-        response tells neither, a full page is taken for one that has a next.
+        response reports neither, a full page is taken for one that has a next.
     """
     end = offset + count
     if count == 0:

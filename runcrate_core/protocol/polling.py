@@ -1,4 +1,4 @@
-"""Waiting for something to finish on the server."""
+"""Polling: wait for a change of state on the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIN_PAUSE_S: Final = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Progress(Generic[T]):
-    """Whom to tell of changes.
+    """Callback for changes of state.
 
     Attributes:
         key: What of a state counts as a change, and names the last state in an error.
@@ -51,7 +51,7 @@ def check_waiting(timeout: Any, interval: Any) -> None:
 
 
 def poll(
-    look: Callable[[], Call[T]],
+    request: Callable[[], Call[T]],
     *,
     is_done: Callable[[T], bool],
     progress: Progress[T],
@@ -61,15 +61,15 @@ def poll(
     what: str,
     next_step: str,
 ) -> Flow[T]:
-    """Look again and again until something is done.
+    """Request a state repeatedly until it is final.
 
     Args:
-        look: Makes the call that returns the present state; its failures are repeated as usual.
+        request: Makes the call that returns the present state; failures are retried as usual.
         is_done: Whether a state is an end. A state that is not known is none.
-        progress: Whom to tell of changes.
+        progress: Callback for changes of state.
         timeout: Most seconds to wait; `None` for as long as it takes.
-        interval: Seconds between two looks.
-        longest_interval: When given, the gap doubles after each look up to so many seconds.
+        interval: Seconds between two checks.
+        longest_interval: When given, the gap doubles after each check up to so many seconds.
         what: What is waited for, as the beginning of the error of a timeout.
         next_step: What to do after a timeout.
 
@@ -85,7 +85,7 @@ def poll(
     while True:
         state: T | None = None
         try:
-            state = yield from look()
+            state = yield from request()
         except NotFoundError:
             if seen or (yield from Now()) - started > CREATION_LAG_S:
                 raise

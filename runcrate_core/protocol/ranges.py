@@ -1,4 +1,4 @@
-"""Going on with a file where a download was cut: what to ask for, and whether the response fits.
+"""Resume downloads: Range headers and Content-Range validation.
 
 RFC 9110, sections 13 (validators) and 14 (ranges).
 """
@@ -23,7 +23,7 @@ _LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
 class Fit(Enum):
     """The relation of a response to the bytes received so far."""
 
-    WHOLE = "it holds the file from its beginning"
+    COMPLETE = "it holds the file from its beginning"
     REST = "it holds what is missing"
     MISFIT = "it holds something else"
 
@@ -67,7 +67,7 @@ def is_plain(headers: Mapping[str, str]) -> bool:
 
 
 def validator(headers: Mapping[str, str]) -> str | None:
-    """Return what `If-Range` may hold for a file, or `None` when it cannot be gone on with.
+    """Return what `If-Range` may hold for a file, or `None` when its download cannot be resumed.
 
     A weak entity tag says that two files mean the same, not that their bytes are.
     """
@@ -92,17 +92,17 @@ def range_headers(received: int, tag: str) -> tuple[tuple[str, str], ...]:
 def fit(
     status: int, headers: Mapping[str, str], *, received: int, tag: str | None, total: int | None
 ) -> Fit:
-    """Return how a response goes on with a file.
+    """Return the relation of a response to the bytes received so far.
 
     Args:
         status: HTTP status, a success.
         headers: Header names in lower case.
         received: How many bytes have come before.
         tag: The `validator` of the response that they came with.
-        total: Length of the whole file, as far as it is known.
+        total: Length of the complete file, if it is known.
     """
     if status != PARTIAL_CONTENT:
-        return Fit.WHOLE
+        return Fit.COMPLETE
     held = content_range(headers)
     if held is None or held.start != received or received == 0 or not is_plain(headers):
         return Fit.MISFIT

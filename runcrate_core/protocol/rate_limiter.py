@@ -22,7 +22,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
 _IETF_RESET = re.compile(r"(?:^|[;,\s])t=(\d+)")
 _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-# Before the first response tells the limit, this many calls may be under way. Enough for any
+# Before the first response reports the limit, this many calls may be under way. Enough for any
 # ordinary program to feel nothing, few enough not to overrun the smallest plausible limit.
 UNKNOWN_LIMIT_IN_FLIGHT: Final = 50
 # How often a call that is held back for the first response asks again, in seconds.
@@ -52,7 +52,7 @@ class RateLimit:
 
     @classmethod
     def read(cls, headers: Mapping[str, str]) -> RateLimit | None:
-        """Return the state that the headers tell, or `None` when they tell nothing."""
+        """Return the state that the headers report, or `None` if they report none."""
         if "x-ratelimit-limit" not in headers and "x-ratelimit-remaining" not in headers:
             return None
         return cls(
@@ -99,7 +99,7 @@ def _whole(text: str) -> int | None:
 class RateLimiter:
     """Holds calls back while their key's window is spent; shared by all calls on one key.
 
-    It does no waiting itself: `admit` says how long to wait before asking again, 0 meaning that
+    It does no waiting itself: `acquire` says how long to wait before asking again, 0 meaning that
     the call may go now (and has been counted). All times are of one monotonic clock, in seconds.
     """
 
@@ -139,8 +139,8 @@ class RateLimiter:
             self._in_flight += 1
             return 0.0
 
-    def settle(self, state: RateLimit | None, *, answered: bool, now: float) -> None:
-        """Take the end of a call that was admitted.
+    def release(self, state: RateLimit | None, *, answered: bool, now: float) -> None:
+        """Release a call that was acquired.
 
         Args:
             state: State from the response headers, if any.

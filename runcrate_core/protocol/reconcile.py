@@ -1,4 +1,4 @@
-"""Create something once: a creation whose response was lost is looked up, never sent again."""
+"""Create something once: a creation whose response was lost is looked up by name, never retried."""
 
 from __future__ import annotations
 
@@ -129,14 +129,14 @@ def by_name(
     is_unique: bool = False,
     matches: Callable[[F], bool] = lambda _: True,
 ) -> Find[F]:
-    """Return how to find a resource by its name.
+    """Return a function that finds a resource by its name.
 
     Args:
         name: The name.
         listing: Makes the call that lists where it would be.
         is_unique: The name was made for this creation alone, so whatever has it is ours.
             Otherwise only what was created after the request, by the clock of the server, is.
-        matches: Tells whether the fields of a candidate are those that were sent.
+        matches: Returns whether the fields of a candidate are those that were sent.
 
     Returns:
         A lookup that is retried a few times, as a new resource may not be listed at once. Its

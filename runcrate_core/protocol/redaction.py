@@ -1,4 +1,4 @@
-"""Taking secrets out of text before a person or a model may read it."""
+"""Redaction: remove secrets from text before a person or a model reads it."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _SECRET_SHAPES = re.compile(
         (?:hf_|gh[opsu]_|github_pat_|glpat-|xox[abprs]-|whsec_)[A-Za-z0-9_-]{12,}
         | sk-(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,}
       )
-    | (?<=://)[^\s"'<>/?#@:]*:[^\s"'<>/?#]*(?=@)                    # passwords in addresses
+    | (?<=://)[^\s"'<>/?#@:]*:[^\s"'<>/?#]*(?=@)                    # passwords in URLs
     | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z) # PEM blocks
     """,
     re.VERBOSE | re.DOTALL,
 )
-# A query may be a signature, so an address is shown without one. Addresses without a query are
+# A query may be a signature, so a URL is shown without one. URLs without a query are
 # found as well: their text is then not gone through again for each URL in it.
-_ADDRESS = re.compile(r"(?P<shown>https?://[^\s\"'<>?#]+)(?P<query>[?#][^\s\"'<>]*)?")
+_URL = re.compile(r"(?P<shown>https?://[^\s\"'<>?#]+)(?P<query>[?#][^\s\"'<>]*)?")
 # Responses hold no secret in these; everything else may come from a proxy that sets cookies.
 _HIDDEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization"})
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` without keys, tokens, private keys and the queries of addresses.
+    """Return `text` without keys, tokens, private keys and the queries of URLs.
 
     Args:
         text: Any text, such as an error message of a server.
@@ -48,11 +48,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= MIN_SECRET_LENGTH:
             text = text.replace(secret, MASK)
-    return _ADDRESS.sub(_without_query, _SECRET_SHAPES.sub(MASK, text))
+    return _URL.sub(_without_query, _SECRET_SHAPES.sub(MASK, text))
 
 
-def _without_query(address: re.Match[str]) -> str:
-    return f"{address['shown']}?{MASK}" if address["query"] else address["shown"]
+def _without_query(url: re.Match[str]) -> str:
+    return f"{url['shown']}?{MASK}" if url["query"] else url["shown"]
 
 
 def redact_json(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -80,9 +80,9 @@ def public_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> d
 
 
 def origin_of(url: str) -> str:
-    """Return scheme and host of an address, which is all that may be shown of a signed one.
+    """Return scheme and host of a URL, which is all that may be shown of a signed one.
 
-    It is empty for text that is no address.
+    It is empty for text that is not a URL.
     """
     try:
         parts = urlsplit(url)

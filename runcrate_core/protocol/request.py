@@ -26,7 +26,7 @@ class Surface(Enum):
 
 
 class RetrySafety(Enum):
-    """When a request may be sent again. Every request names its class.
+    """Retry safety of a request: when it may be retried. Every request declares it.
 
     * `SAFE`: after 408, 429, 5xx (but 501 and 505) and any transport failure.
     * `KEYED`: the same, with the same idempotency key and the same bytes.
@@ -73,7 +73,7 @@ class FileSource(Protocol):
         ...
 
 
-# A body is one piece, or several in a row of which some are read from files.
+# A body is one part, or several in sequence, of which some are read from files.
 Content = bytes | tuple[bytes | FileSource, ...]
 
 
@@ -84,9 +84,9 @@ class Request:
     Attributes:
         surface: Which API it belongs to.
         method: HTTP method.
-        path: Encoded path below the version part, or the whole address for `EXTERNAL`.
+        path: Encoded path below the version part, or the complete URL for `EXTERNAL`.
         route: The path with placeholders, for logs, errors and hooks (`/instances/{instance_id}`).
-        retry: When it may be sent again.
+        retry: When it may be retried.
         patience: Which read timeout applies.
         query: Query parameters, in order.
         content: The encoded body; files in it are streamed from disk.
@@ -166,7 +166,7 @@ def infrastructure_request(
     Args:
         method: HTTP method.
         route: Path with placeholders, such as `/jobs/{job_id}/logs`.
-        retry: When it may be sent again.
+        retry: When it may be retried.
         identifiers: What stands for each placeholder; each is encoded as one path segment.
         options: The other arguments of `json_request`.
 

@@ -1,4 +1,4 @@
-"""Request events: what a tracing hook is given, built from a request and what came of it."""
+"""Request events for tracing hooks, built from a request and its outcome."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class TransportFailure:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response that was read whole.
+    """A response that was read completely.
 
     Attributes:
         status: HTTP status.
@@ -160,7 +160,7 @@ def malformed(response: Response, request: Request, problem: str) -> ResponseFor
     """Return the error for a response that is not what the API promises."""
     return ResponseFormatError(
         f"`{request.method} {request.route}` returned status {response.status}, but "
-        f"{problem}. The response was not used. If the base address is right, report this to the "
+        f"{problem}. The response was not used. If the base URL is right, report this to the "
         "provider.",
         status_code=response.status,
         request_id=request_id_of(response.headers),

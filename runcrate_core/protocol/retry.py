@@ -30,7 +30,7 @@ HINT_SPREAD_S: Final = 0.5
 MAX_HINT_S: Final = WINDOW_S + 2.0
 TOTAL_S: Final = 120.0
 LAUNCH_TOTAL_S: Final = 180.0
-# Room for a second attempt after one that got no response: with its key, it tells the outcome of
+# Room for a second attempt after one that got no response: with its key, it reports the outcome of
 # the first.
 JOB_TOTAL_S: Final = 310.0
 JOB_GROUP_TOTAL_S: Final = 670.0
@@ -115,11 +115,11 @@ _jitter = random.SystemRandom().random
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The numbers of repeating, with the clock and the randomness that they are applied with.
+    """Parameters of retries, with their clock and randomness.
 
     Attributes:
-        max_retries: Repeats after the first attempt.
-        total_s: Seconds from the first attempt after which nothing is sent again.
+        max_retries: Retries after the first attempt.
+        total_s: Seconds from the first attempt after which nothing is retried.
         longest_hint_s: Longest `Retry-After` that is waited for.
         random: Gives numbers from 0 to 1.
         clock: Monotonic seconds.
@@ -132,7 +132,7 @@ class RetryPolicy:
     clock: Callable[[], float] = field(default=time.monotonic)
 
     def total_for(self, request: Request) -> float:
-        """Return how long the attempts of a request may go on, in seconds."""
+        """Return the maximum duration of a request's attempts, in seconds."""
         if self.total_s is not None:
             return self.total_s
         return _TOTALS_S.get(request.read_timeout, TOTAL_S)
@@ -140,17 +140,17 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The verdict to send again after so many seconds."""
+    """The decision to retry after so many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The verdict to raise.
+    """The decision to raise.
 
     Attributes:
-        reason: Why it was not sent again, as half a sentence; empty when that is plain.
+        reason: Why it was not retried, as half a sentence; empty when that is plain.
     """
 
     reason: str = ""
@@ -197,7 +197,7 @@ def decide_retry(
 
 
 def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_code: str) -> bool:
-    """Return whether sending again can neither do something twice nor be futile."""
+    """Return whether a retry can neither act twice nor be futile."""
     match reply:
         case TransportFailure(failure=Failure.PROXY_AUTH):
             return False
@@ -229,7 +229,7 @@ def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) ->
 
 
 def retry_hint(headers: Mapping[str, str], status: int) -> float | None:
-    """Return the seconds that a server asks to wait, or `None` when it says nothing usable.
+    """Return the seconds that a server asks to wait, or `None` if the hint is missing or unusable.
 
     Read in this order: `Retry-After` as seconds or as a date (compared with the response's own
     `Date`), `retry-after-ms`, and on 429 `X-RateLimit-Reset` (seed 000).

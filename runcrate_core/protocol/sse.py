@@ -2,7 +2,7 @@
 
 Only CR, LF and CRLF end a line: text decoders that also split at U+2028, U+2029 or U+0085 break
 JSON strings that hold these characters, so the work is done on bytes. The unit kept between two
-reads is the unfinished *event*, which makes the common case (a read holding whole `data: ...`
+reads is the unfinished *event*, which makes the common case (a read holding complete `data: ...`
 events) one `bytes.split` and one slice an event.
 """
 
@@ -80,7 +80,7 @@ class SSEDecoder:
             and _CARRIAGE_RETURN not in data
             and len(data) <= self._max_event_bytes
         ):
-            # One whole event of one line: what nearly every read of a token stream brings.
+            # One complete event of one line: what nearly every read of a token stream brings.
             return [data[_PREFIX_SIZE:-2].decode("utf-8", "replace")]
         payloads = []
         for block in self._blocks(data):
@@ -97,7 +97,7 @@ class SSEDecoder:
 
         Args:
             lenient: Keep an event that the body ends in the middle of (no blank line follows it)
-                when its data is evidently whole: `[DONE]`, a JSON object or a JSON array. The
+                when its data is evidently complete: `[DONE]`, a JSON object or a JSON array. The
                 standard discards it, but servers that stop right after their last event exist.
 
         Returns:

@@ -1,7 +1,7 @@
-"""The vocabulary of flows: what a decision may ask the rim to do.
+"""Steps of flows: the requests of a decision to its driver.
 
 A *call* is one request with its parser. A *flow* is a generator that yields steps and returns a
-value. Both are *plans*: `yield from plan` in another flow gives the value, a driver carries it out.
+value. Both are *operations*: `yield from operation` in a flow gives the value, a driver runs one.
 
     def wait(video_id: str) -> Flow[Video]:
         while True:
@@ -37,7 +37,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """Send once and leave the body unread; replied with `Opened`, `Response` or a failure.
+    """Send once and leave the body unread; replied with `StreamedResponse`, `Response` or failure.
 
     A response with an error status is read (in bounds) and closed: it comes back as `Response`.
 
@@ -57,7 +57,7 @@ class StreamedResponse:
     Attributes:
         status: HTTP status (a success).
         headers: Header names in lower case; they describe the bytes that are received.
-        body: The rim's handle of the unread body.
+        body: The driver's handle of the unread body.
     """
 
     status: int
@@ -92,7 +92,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Ask for the present time; replied with monotonic seconds."""
+    """Get the present time; replied with monotonic seconds."""
 
     def __iter__(self) -> Generator[Step, Any, float]:
         result: float = yield self
@@ -125,7 +125,7 @@ class GetRunner:
 
 @dataclass(frozen=True, slots=True)
 class MakeTempFile:
-    """Ask for a temporary file beside a target; replied with a `StagedFile`, not yet made.
+    """Get a temporary file next to a target; replied with a `StagedFile`, not created yet.
 
     Attributes:
         target: Where the file is to be in the end.
@@ -170,7 +170,7 @@ class RunConcurrently(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request and how to read its response: the simplest plan.
+    """One request and how to read its response: the simplest operation.
 
     Attributes:
         request: What to send.
@@ -203,7 +203,7 @@ Flow = Generator[Step, Any, T]
 
 
 class Sink(Protocol):
-    """Where a body goes. Its functions may block: they are run by `Do`."""
+    """Where a body goes. Its functions may block: they are run by `RunInThread`."""
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -219,7 +219,7 @@ class Sink(Protocol):
 
 
 class StagedFile(Sink, Protocol):
-    """A temporary file in the folder of its target."""
+    """A temporary file in the directory of its target."""
 
     def create(self) -> None:
         """Make the empty file; raises `OSError` when the target cannot be written."""
@@ -250,10 +250,10 @@ class Runner(Protocol):
         """State that the client's calls share."""
         ...
 
-    def run_sync(self, plan: Operation[T]) -> T:
+    def run_sync(self, operation: Operation[T]) -> T:
         """Run an operation and block until it is done."""
         ...
 
-    async def run_async(self, plan: Operation[T]) -> T:
+    async def run_async(self, operation: Operation[T]) -> T:
         """Run an operation without blocking the event loop."""
         ...

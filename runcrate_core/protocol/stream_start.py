@@ -1,4 +1,4 @@
-"""Opening a chat stream, with repeats until its first content, and the errors it may end in."""
+"""Opening a chat stream: retries until its first content, and the errors of a stream."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def open_stream(
 ) -> Generator[Step, Any, OpenedStream]:
     """Open a chat stream and read to its first content.
 
-    Until then a failure is repeated like that of any other call, an error sent as the first
-    event included; afterwards nothing is ever repeated.
+    Until then a failure is retried like that of any other call, an error sent as the first
+    event included; afterwards nothing is ever retried.
 
     Args:
         stream: The request, and how its response is read.
@@ -222,7 +222,7 @@ def error_of_fault(
         case "truncated":
             why = f" ({fault.detail})" if fault.detail else ""
             return StreamTruncatedError(
-                f"{where} ended before the response was whole{why}. {safe}", **about
+                f"{where} ended before the response was complete{why}. {safe}", **about
             )
         case "stalled":
             return StreamStalledError(

@@ -51,7 +51,7 @@ class Timeout:
         pool: Waiting for a connection of a full pool, that is for other calls of this program.
             Default: 600.
         total: Receiving the complete response, from the end of the request on. Default: three
-            times `read`. Streams and downloads have it until their body begins.
+            times `read`. Streams and downloads have it until their body starts.
 
     Raises:
         ValueError: A limit is not a number above 0.

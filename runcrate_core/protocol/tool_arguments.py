@@ -24,7 +24,7 @@ _LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
 _CUT: Final = "They were cut off at the token limit; raise `max_tokens`, or ask for less."
 
 
-# Members of a call that count only when they come back with it: signatures of the thoughts behind
+# Members of a call that count only when they come back with it: signatures of the reasoning behind
 # the call, without which Gemini refuses the conversation. The second name is LiteLLM's.
 _SENT_BACK: Final = ("extra_content", "provider_specific_fields")
 

@@ -136,7 +136,7 @@ class _Call:
         return not (name and (self.name or self.id))
 
     def is_repeated(self, name: str, function: dict[str, Any]) -> bool:
-        """True if a piece says again all that came, as some servers do at the end of a call."""
+        """True if a fragment repeats the complete call, as some servers do at its end."""
         is_same = name == self.name and function.get("arguments") == "".join(self.arguments)
         return is_same and self._has_whole_arguments()
 

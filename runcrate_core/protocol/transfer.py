@@ -1,4 +1,4 @@
-"""The state of one download: what has come, what may still come, and whether it is all right."""
+"""The state of one download: bytes received, limits, and verification."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from runcrate_core.protocol.request import Request
 
-# Larger files are taken only when the caller says so.
+# Larger files are taken only when the caller allows it.
 DEFAULT_LIMIT: Final = 2 * 1024**3
 # Enough to recognise what a file is.
 HEAD_BYTES: Final = 512
@@ -92,7 +92,7 @@ class Pace:
 
         Args:
             count: How many came.
-            now: When, on a clock that only goes on.
+            now: When, on a monotonic clock.
         """
         if self.since is None:
             self.since = now
@@ -141,8 +141,8 @@ class Transfer:
         """Take the head of a response.
 
         Returns:
-            `WHOLE` and `REST`: its body is to be taken, and for `WHOLE` what was written dropped
-            first. `MISFIT`: it is to be closed, and the whole file to be asked for.
+            `COMPLETE` and `REST`: its body is to be taken, and for `COMPLETE` what was written is
+            dropped first. `MISFIT`: it is to be closed, and the complete file to be requested.
 
         Raises:
             ResponseFormatError: It cannot be the file that is wanted.
@@ -192,7 +192,7 @@ class Transfer:
             self._hash.update(data)
 
     def is_whole(self) -> bool:
-        """True if a body that ended has brought the file to its end.
+        """True if a body that ended has completed the file.
 
         Raises:
             ResponseFormatError: More has come than was announced.
@@ -204,7 +204,7 @@ class Transfer:
         return self.total is None or self.received == self.total
 
     def verify(self) -> None:
-        """Check the whole file.
+        """Verify the complete file.
 
         Raises:
             ResponseFormatError: Its length or its checksum is not the one that is wanted.

@@ -54,7 +54,7 @@ def may_hold_surrogates(body: bytes) -> bool:
 class SurrogateJoiner:
     """Joins characters that a stream of chat chunks delivers in two halves.
 
-    A first half at the end of a text is held back until the same text goes on in a later chunk.
+    A first half at the end of a text is held back until the same text continues in a later chunk.
     When the choice finishes before that, it becomes U+FFFD.
 
     Attributes:
@@ -116,7 +116,7 @@ class SurrogateJoiner:
         return valid_text(text)
 
     def _release(self, number: Any, delta: dict[str, Any]) -> None:
-        """End the texts of a choice. Half a character in a tool call is dropped: JSON goes on."""
+        """End the texts of a choice. Half a character in a tool call is dropped."""
         for path in [path for path in self.held if path[0] == number]:
             del self.held[path]
             if len(path) == 2:  # noqa: PLR2004 - the choice, and a member of its delta

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# Two parsers may read an address with these differently, and what is judged must be what is sent.
+# Two parsers may read a URL with these differently, and what is checked must be what is sent.
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x20\\\x7f]")
 # Names that mean this computer, its network or a cloud's metadata service wherever they resolve to.
 _INNER_NAMES: Final = frozenset({"localhost", "metadata", "instance-data", "ip6-localhost"})
@@ -85,21 +85,21 @@ class UrlPolicy:
         return cls(origins=frozenset(origin_key(url) for url in api_urls))
 
     def trusts(self, url: str) -> bool:
-        """True if an address is on one of the client's own APIs."""
+        """True if a URL is on one of the client's own APIs."""
         return origin_key(url) in self.origins
 
     def check_url(self, url: str) -> str | None:
-        """Return why an address must not be fetched, as half a sentence; `None` when it may be."""
+        """Return why a URL must not be fetched, as half a sentence; `None` when it may be."""
         try:
             parts = urlsplit(url)
             _ = parts.port
         except ValueError:
-            return "it is not a valid address"
+            return "it is not a valid URL"
         host = _plain_host(parts.hostname or "")
         if parts.scheme not in _DEFAULT_PORTS or not host:
-            return "it is not an https address"
+            return "it is not an https URL"
         if _AMBIGUOUS.search(url) or not _is_host(host):
-            return "it is not a valid address"
+            return "it is not a valid URL"
         if parts.username is not None or parts.password is not None:
             return "it has credentials in it"
         if self.trusts(url):
@@ -107,9 +107,9 @@ class UrlPolicy:
         if _is_loopback_host(host):
             return "it is of this computer"
         if parts.scheme == "http":
-            return "it is not an https address"
+            return "it is not an https URL"
         if host in _INNER_NAMES or host.endswith(_INNER_SUFFIXES):
-            return "its name is one of an inner network"
+            return "its name is one of a private network"
         address = _parsed(host)
         return None if address is None else _violation(address)
 
@@ -117,26 +117,26 @@ class UrlPolicy:
         """Return why a connection to an IP address must not be used; `None` when it may be."""
         address = _parsed(_plain_host(peer))
         if address is None:
-            return "it does not lead to an internet address"
+            return "its host does not resolve to an internet address"
         return _violation(address)
 
 
 def _violation(address: IPAddress) -> str | None:
-    return None if is_public(carried_address(address)) else "it leads into an inner network"
+    return None if is_public(carried_address(address)) else "it leads into a private network"
 
 
-def forbidden(request: Request, objection: str) -> ResponseFormatError:
-    """Return the error for an address that is not fetched.
+def forbidden(request: Request, violation: str) -> ResponseFormatError:
+    """Return the error for a URL that is not fetched.
 
     Args:
-        request: The request that was to be sent there; of its address only the origin is shown.
-        objection: Why it is not sent, as half a sentence.
+        request: The request that was to be sent there; of its URL only the origin is shown.
+        violation: Why it is not sent, as half a sentence.
     """
-    origin = origin_of(request.path) or "An address"
+    origin = origin_of(request.path) or "A URL"
     return ResponseFormatError(
-        f"{origin} was not contacted: {objection}. An address that did not come from your program "
-        "is contacted only when it is a public https address. Nothing was sent; report this to "
-        "whoever gave the address."
+        f"{origin} was not contacted: {violation}. A URL that did not come from your program "
+        "is contacted only if it is a public https URL. Nothing was sent; report this to "
+        "whoever provided the URL."
     )
 
 
@@ -184,7 +184,7 @@ def is_public(address: IPAddress) -> bool:
 def carried_address(address: IPAddress) -> IPAddress:
     """Return the IPv4 address that an IPv6 address stands for, else the address itself.
 
-    Packets to such an address end at the IPv4 address, so that is the one to be judged.
+    Packets to such an address end at the IPv4 address, so that is the one to be checked.
     """
     if isinstance(address, ipaddress.IPv4Address):
         return address

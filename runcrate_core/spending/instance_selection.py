@@ -1,4 +1,4 @@
-"""Instance selection: the cheapest to launch, and the dearest that a job may get."""
+"""Instance selection: the cheapest to launch, and the most expensive that a job may get."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def cheapest(
         instance_type_id: The type that was asked for, if any.
 
     Raises:
-        SpendRefusedError: There is none; it says what was offered.
+        SpendRefusedError: There is none; the message lists the offers.
     """
     by_name = gpu_type is not None or instance_type_id is not None
     fitting = [
@@ -97,7 +97,7 @@ def cheapest(
     return min(fitting, key=lambda item: (item.hourly_rate or Decimal(), item.id))
 
 
-def dearest_for_job(
+def most_expensive_for_job(
     offered: Sequence[InstanceType], limits: SpendLimits, wanted: Candidate, region: str | None
 ) -> InstanceType:
     """Return the most expensive instance type that a job may get, after checking all it may get.

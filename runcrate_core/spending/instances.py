@@ -65,8 +65,8 @@ class GuardedInstances:
         """Choose the cheapest instance type that fits, and show the cost of launching it.
 
         Args:
-            gpu_type: GPU to look for; any allowed one when not given.
-            region: Region to look in; any allowed one when not given.
+            gpu_type: GPU to launch; any allowed one when not given.
+            region: Region to launch in; any allowed one when not given.
             gpu_count: How many GPUs.
             instance_type_id: An entry of `instances.list_types`, instead of the cheapest.
             max_runtime_minutes: Its lifetime, which must be given.
@@ -117,14 +117,14 @@ class GuardedInstances:
 
         Age, limits and price are checked before a person is asked and again afterwards; then
         budget is reserved, and only then is the launch sent. The response is compared with the
-        plan: what is dearer or larger than the limits allow is terminated at once.
+        plan: anything beyond the limits is terminated at once.
 
         Args:
             token: The plan's `token`.
 
         Raises:
-            SpendRefusedError: The plan is unknown, used, old or dearer, or was not approved, or
-                the limits forbid it now; nothing was launched. Or the API launched something
+            SpendRefusedError: The plan is unknown, used, expired or not approved, its price
+                rose, or the limits forbid it; nothing was launched. Or the API launched something
                 beyond the limits, which was terminated.
             AmbiguousLaunchError: The response was lost; the ledger counts it as started.
         """
@@ -170,7 +170,7 @@ class GuardedInstances:
 
         Args:
             instance_id: Identifier.
-            max_runtime_minutes: Its whole lifetime, from when it first ran.
+            max_runtime_minutes: Its complete lifetime, from when it first ran.
 
         Raises:
             SpendRefusedError: It was not started here, the limits forbid it, or a longer lifetime
@@ -227,7 +227,7 @@ class GuardedInstances:
             expected_name: The name it must have, as a check against a mistaken identifier.
 
         Returns:
-            The instance as last seen: look at its `has_ended`.
+            The instance as last seen: check its `has_ended`.
 
         Raises:
             SpendRefusedError: It is not one of its own, or has another name. It continues.
@@ -236,7 +236,7 @@ class GuardedInstances:
         return (yield from cleanup.terminate_instance(self._ledger, instance))
 
     def _check(self, stored: StoredPlan) -> Flow[None]:
-        """Refuse a plan that is old, beyond the limits or dearer.
+        """Refuse a plan that is old, beyond the limits or more expensive now.
 
         Raises:
             SpendRefusedError: It is.
@@ -292,11 +292,11 @@ class GuardedInstances:
 
 
 def lifetime_minutes(instance: Instance, requested: int) -> int | None:
-    """Return the lifetime of an instance after a change; `None` if the response does not tell it.
+    """Return the lifetime of an instance after a change; `None` if the response does not report it.
 
     Args:
         instance: The response to the change.
-        requested: The lifetime that was requested. A response that tells of less makes no sense.
+        requested: The lifetime that was requested. A response with a shorter one is invalid.
     """
     if is_endless(instance) or (instance.max_runtime_minutes or 0) > requested:
         return None

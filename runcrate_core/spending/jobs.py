@@ -11,7 +11,7 @@ from runcrate_core.api import instances, job_submissions, jobs
 from runcrate_core.protocol.reconcile import by_name
 from runcrate_core.protocol.steps import Call
 from runcrate_core.spending import cleanup
-from runcrate_core.spending.instance_selection import candidates_of, dearest_for_job
+from runcrate_core.spending.instance_selection import candidates_of, most_expensive_for_job
 from runcrate_core.spending.ledger import LedgerEntry
 from runcrate_core.spending.limits import MAX_JOB_RETRIES, MIN_JOB_MINUTES, refused
 from runcrate_core.spending.plans import JobPlan
@@ -63,13 +63,13 @@ class GuardedJobs:
         """Submit a job within the limits, once.
 
         The API chooses its instance, so every instance type that it may choose must be within the
-        limits, and the cost of the dearest is reserved, for each attempt.
+        limits, and the cost of the most expensive is reserved, for each attempt.
 
         Args:
             command: Shell command.
             gpu_type: GPU, or several to try in order; one may carry its count (`A100-80GB:2`).
             max_runtime_minutes: Lifetime of each attempt, which must be given.
-            gpu_count: GPUs of the instance where `gpu_type` does not say.
+            gpu_count: GPUs of the instance where `gpu_type` does not set it.
             region: Where it must run; must be given when the limits name regions.
             max_retries: Further attempts after a failed one, 0 to 10.
             name: A part of its name, between the prefix of the limits and a unique suffix.
@@ -82,7 +82,7 @@ class GuardedJobs:
         wanted = candidates_of(gpu_type, gpu_count)
         self._check(wanted, region, max_runtime_minutes)
         attempts = 1 + _whole_retries(max_retries)
-        price, gpus = yield from self._dearest(wanted, region)
+        price, gpus = yield from self._price_and_gpus(wanted, region)
         plan = JobPlan(
             name=self._reservations.unique_name(name),
             command=command,
@@ -113,7 +113,7 @@ class GuardedJobs:
         if self._approval.is_required:
             yield from self._approval.require(plan)
             approved_at = datetime.now(UTC)
-            price, gpus = yield from self._dearest(wanted, region)
+            price, gpus = yield from self._price_and_gpus(wanted, region)
             if price > plan.price_per_hour or gpus > plan.gpu_count:
                 raise refused(
                     f"the price rose from {plan.price_per_hour} to {price} USD an hour, or more "
@@ -139,7 +139,7 @@ class GuardedJobs:
             job_id: Identifier.
 
         Returns:
-            The job as last seen: look at its `has_ended`. One that has ended stays as it is.
+            The job as last seen: check its `has_ended`. One that has ended stays as it is.
 
         Raises:
             SpendRefusedError: It is not one of its own. It continues.
@@ -148,7 +148,7 @@ class GuardedJobs:
         self._ownership.require(job, job_id, "cancelled")
         return (yield from cleanup.cancel_job(self._ledger, job))
 
-    def _dearest(
+    def _price_and_gpus(
         self, wanted: Sequence[Candidate], region: str | None
     ) -> Flow[tuple[Decimal, int]]:
         """Return the highest price and the most GPUs of the instance types that a job may get.
@@ -156,12 +156,12 @@ class GuardedJobs:
         Raises:
             SpendRefusedError: One of them is beyond the limits.
         """
-        dearest: list[InstanceType] = []
+        selected: list[InstanceType] = []
         for candidate in wanted:
             offered = yield from instances.list_types(gpu_type=candidate.gpu_type)
-            dearest.append(dearest_for_job(offered, self._limits, candidate, region))
-        price = max(item.hourly_rate or Decimal() for item in dearest)
-        return price, max(item.gpu_count for item in dearest)
+            selected.append(most_expensive_for_job(offered, self._limits, candidate, region))
+        price = max(item.hourly_rate or Decimal() for item in selected)
+        return price, max(item.gpu_count for item in selected)
 
     def _check(
         self, wanted: Sequence[Candidate], region: str | None, runtime_minutes: int | None

@@ -405,7 +405,7 @@ class _Sessions:
         start_again_after_fork(self)
 
     def start_again(self) -> None:
-        """Make a new lock in a child process, which goes on in the sessions of its parent."""
+        """Make a new lock in a child process, which continues the sessions of its parent."""
         self._lock = threading.Lock()
 
     def open(self, owner: object) -> str:

@@ -174,12 +174,12 @@ class MemoryStorage:
 
         Raises:
             ConfigurationError: This is another process, after a fork: two copies of the ledger
-                would each allow the whole budget.
+                would each allow the complete budget.
         """
         if os.getpid() != self._process:
             raise ConfigurationError(
                 f"This ledger is in the memory of process {self._process}, and this process was "
-                "forked from it: both would spend the whole budget. Nothing was launched. Share "
+                "forked from it: both would spend the complete budget. Nothing was launched. Share "
                 'one with `SpendLedger("budget.db")`, or make the ledger after the fork.'
             )
         del writes

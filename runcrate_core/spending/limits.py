@@ -33,7 +33,7 @@ class SpendLimits:
             the server enforces: 5 to 10080.
         max_instances: Maximum number of instances and jobs at once.
         max_total_usd: Maximum USD of everything started under these limits. Each instance counts
-            with the cost of its whole lifetime until its true cost is known.
+            with the cost of its complete lifetime until its true cost is known.
         gpu_types: GPUs that may be used, such as `("A100", "RTX 4090")`; any when not given.
         regions: Regions that may be used; any when not given.
         name_prefix: Prefix of the names of its instances and jobs, at most 40 characters. What
@@ -105,7 +105,7 @@ class SpendLimits:
 
         Raises:
             SpendRefusedError: It names the limit, the value and what would be allowed.
-            ValueError: A number is not a whole one.
+            ValueError: A number is not an integer.
         """
         for name, number in (("max_runtime_minutes", runtime_minutes), ("gpu_count", gpu_count)):
             if number is not None and type(number) is not int:
@@ -142,7 +142,7 @@ class SpendLimits:
         """
         price = known_price(price_per_hour)
         if price is None:
-            shown = "" if price_per_hour is None else f" (the API says {price_per_hour})"
+            shown = "" if price_per_hour is None else f" (the API reports {price_per_hour})"
             raise refused(f"the price of {label} is not known{shown}", "Choose another")
         if price > self.price_limit_usd:
             raise refused(
@@ -173,8 +173,8 @@ def folded(text: str) -> str:
 
 
 def _whole_number(value: object, name: str, least: int, most: int | None) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator] # whole
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or value < least or (most is not None and value > most):  # type: ignore[operator] # whole
         bounds = f"from {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be a whole number {bounds}, not {value!r}.")
 

@@ -61,7 +61,7 @@ def cost_of_instance(instance: Instance | None) -> Decimal | None:
     """Return the cost of a terminated instance in USD, or `None` when it is not known.
 
     Counted are the whole seconds (GPUs are billed by the second, seed 001) from its deployment
-    until its last change, which is its end; from its creation where the API does not tell of a
+    until its last change, which is its end; from its creation where the API does not report a
     deployment, as it cannot have run longer.
     """
     if instance is None or not instance.has_ended or known_price(instance.cost_per_hour) is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ownership:
-    """Tells which resources a guard may terminate: by default those that its ledger holds.
+    """Decides which resources a guard may terminate: by default those that its ledger holds.
 
     A name is no proof: other people and other programs may use the same prefix.
 
@@ -54,7 +54,7 @@ class Ownership:
         if identifier not in {resource.id, resource.name}:
             raise ResponseFormatError(
                 f"The API returned another resource ({resource.id!r}) than {identifier!r}, so "
-                f"nothing was {action}. Try again, or look at the dashboard."
+                f"nothing was {action}. Try again, or check the dashboard."
             )
         entries = self.ledger.entries
         is_own = any(entry.id == resource.id for entry in entries) or (

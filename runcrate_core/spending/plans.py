@@ -1,4 +1,4 @@
-"""Plans: what would be done and its worst-case cost, before anything is sent."""
+"""Plans: launches with their worst-case cost, before anything is sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN_ELSEWHERE: Final = frozenset(
 )
 # Options whose values may be secrets: only the names of their fields are shown.
 _SECRET_OPTIONS: Final = frozenset({"env", "env_vars", "image_registry_auth"})
-# The longest command that a tool takes is shown whole.
+# The longest command that a tool takes is shown completely.
 MAX_SHOWN_TEXT: Final = 16_000
 
 
@@ -145,7 +145,7 @@ class LaunchPlan:
             )
 
     def check_price(self, price_now: Decimal | None) -> None:
-        """Refuse a plan whose instance type has become dearer, or is no longer offered.
+        """Refuse a plan whose instance type has become more expensive, or is no longer offered.
 
         Raises:
             SpendRefusedError: The price rose, or is not known.
@@ -176,7 +176,7 @@ class JobPlan:
         gpu_count: Most GPUs of its instance.
         region: Where it must run; anywhere when not given.
         price_per_hour: USD of the most expensive instance type that it may get.
-        max_runtime_minutes: Longest life of each attempt, which the server enforces.
+        max_runtime_minutes: Maximum runtime of each attempt, which the server enforces.
         attempts: How often it may be tried in all.
         options: Further fields of the submission.
     """
@@ -226,7 +226,7 @@ class LifetimeExtension:
 
     @property
     def worst_case_usd(self) -> Decimal:
-        """USD of its whole life if it lives as long as it may then, rounded to the cent."""
+        """USD of its complete lifetime in the worst case, rounded to the cent."""
         return cents(worst_case(self.price_per_hour, self.max_runtime_minutes))
 
     def describe(self) -> str:

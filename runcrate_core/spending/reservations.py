@@ -50,7 +50,7 @@ class Reservations:
         self._owner = owner
 
     def running(self) -> Flow[list[RunningResource]]:
-        """Return the live instances and jobs under the prefix, whoever started them."""
+        """Return the live instances and jobs under the prefix, whatever started them."""
         return (yield from self._survey())[0]
 
     def _survey(self) -> Flow[tuple[list[RunningResource], frozenset[str]]]:
@@ -132,8 +132,8 @@ class Reservations:
             before: Identifiers of the resources that there were before: none is the new one.
 
         Raises:
-            SpendRefusedError: The API launched something dearer or larger than the limits allow;
-                it was terminated, or the message says why it could not be.
+            SpendRefusedError: The API launched something beyond the limits;
+                it was terminated, or the message gives the reason why not.
             AmbiguousLaunchError: The response was lost, or did not name what was launched.
         """
         ledger, name = self._ledger, entry.name
@@ -166,7 +166,7 @@ class Reservations:
         return f"{self._limits.name_prefix}{rest}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix
 
     def _is_identified(self, entry: LedgerEntry, created: Started) -> bool:
-        """Tell whether a response names what was launched, by an identifier that can be used."""
+        """Return whether a response names what was launched, by an identifier that can be used."""
         is_other = any(
             known.id == created.id and known.name != entry.name for known in self._ledger.entries
         )
@@ -241,7 +241,7 @@ class Reservations:
         except RuncrateError as error:
             outcome = f"It could not be terminated: {error.message}"
         raise SpendRefusedError(
-            f"The API launched something else than was planned: {plain(started.name)} "
+            f"The API launched something other than planned: {plain(started.name)} "
             f"({created.id!r}) {excess}. It counts with its real price. {outcome}"
         )
 
@@ -275,5 +275,5 @@ class Reservations:
 
 
 def _gpus(resource: Instance | Job) -> int:
-    """Return the GPUs of a resource: one where the API does not tell, which the limits count."""
+    """Return the GPUs of a resource: one if the API does not report it, as the limits count."""
     return 1 if resource.gpu_count is None else resource.gpu_count

@@ -1,4 +1,4 @@
-"""Sessions: whatever happens in one, what was started in it is terminated on the way out."""
+"""Sessions: everything started in one is terminated on exit, whatever happens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # How long leaving a session may take (seconds): what has not ended then ends by its lifetime.
 END_TIMEOUT_S: Final = 90.0
-# Of each request on the way out: seconds of silence, and retries, as it is sent again anyway.
+# Requests on exit: seconds of silence, and retries; termination is attempted again anyway.
 _CLEANUP_OPTIONS: Final = {"timeout": 20.0, "max_retries": 1}
 _OVER: Final = "The session in which instances and jobs could be started is over."
 _SHOWN_TRACE: Final = 3
@@ -34,7 +34,7 @@ logger = logging.getLogger("runcrate_core")
 
 
 class SpendSession:
-    """Terminates what was started in it when it is left: by its end, an exception, a cancellation.
+    """Terminates on exit what was started in it: at its end, an exception or a cancellation.
 
     Ctrl-C and, in the main thread, SIGTERM leave it as exceptions do (SIGTERM as `SystemExit`),
     unless the program has handlers of its own, and tools stop waiting in other threads. Resources
@@ -138,7 +138,7 @@ class SpendSession:
             raise interruption
 
     def _begin(self, _: Runcrate | AsyncRuncrate, act: Callable[[int], None]) -> None:
-        """Open the session; a client that cannot be made is better known now."""
+        """Open the session; fail now if a client cannot be created."""
         self.report = None
         self._process = os.getpid()
         self._signals.clear()
@@ -175,7 +175,7 @@ class SpendSession:
             if not (is_leaving and number in self._signals):
                 HANDLERS.deliver(number)
 
-    def _ending(self) -> Flow[CleanupReport] | None:
+    def _cleanup(self) -> Flow[CleanupReport] | None:
         """Refuse further starts, and return how to terminate what was started, if anything was."""
         guard = self._guard
         if guard is None or os.getpid() != self._process:
@@ -190,8 +190,8 @@ class SpendSession:
 
     def _end_in_thread(self) -> BaseException | None:
         """Terminate everything where no signal arrives; returns what interrupted the wait."""
-        ending = self._ending()
-        if ending is None:
+        cleanup = self._cleanup()
+        if cleanup is None:
             self.report = CleanupReport()
             return None
         client = self._clients.sync.with_options(**_CLEANUP_OPTIONS)
@@ -199,7 +199,7 @@ class SpendSession:
 
         def work() -> None:
             try:
-                self.report = client.run(ending)
+                self.report = client.run(cleanup)
             except Exception:
                 logger.exception("Terminating everything failed.")
             finally:
@@ -218,15 +218,15 @@ class SpendSession:
 
     async def _end_in_task(self) -> BaseException | None:
         """Terminate everything in a task that is not cancelled; returns what was to cancel it."""
-        ending = self._ending()
-        if ending is None or self._guard is None:
+        cleanup = self._cleanup()
+        if cleanup is None or self._guard is None:
             self.report = CleanupReport()
             return None
         client = self._clients.async_.with_options(**_CLEANUP_OPTIONS)
         interruption: BaseException | None = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
-        task = loop.create_task(client.run(ending))
+        task = loop.create_task(client.run(cleanup))
         while not task.done() and (left := deadline - loop.time()) > 0:
             try:
                 await asyncio.wait({task}, timeout=left)

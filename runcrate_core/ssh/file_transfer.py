@@ -1,6 +1,6 @@
 """Files between this computer and an instance, over SFTP.
 
-A file is written beside its target and moved into place when it is complete; of a failed transfer
+A file is written next to its target and moved into place when it is complete; of a failed transfer
 nothing is left at the target. Data passes in blocks, so memory does not grow with the file.
 """
 
@@ -244,7 +244,7 @@ class FileTransfer:
         return target, stat.S_IMODE(mode)
 
     async def _replace(self, target: str, write: Callable[[str], Awaitable[None]]) -> int:
-        """Write beside a target, and move it into place; return the size."""
+        """Write next to a target, and move it into place; return the size."""
         part = part_path(target, secrets.token_hex(_RANDOM_BYTES))
         try:
             with _errors_of(target):
@@ -317,7 +317,7 @@ class FileTransfer:
             await self._sftp.makedirs(path, exist_ok=True)
 
     async def _check_space(self, target: str, size: int) -> None:
-        """Check that a file fits on the disk of the instance, where it says how much is free.
+        """Check that a file fits on the disk of the instance, where it reports the free space.
 
         Raises:
             RemoteFileError: It does not (`disk_full`).
@@ -379,7 +379,7 @@ def _errors_of(path: str) -> Iterator[None]:
     except _LOST as error:
         raise SSHConnectionError(
             f"The connection was lost during the transfer of `{path}`. The target was not changed; "
-            "a part file may be left beside it. Try again."
+            "a part file may be left next to it. Try again."
         ) from error
     except asyncssh.SFTPError as error:
         found = next(
@@ -427,12 +427,12 @@ def _local_tree(
     """
     directories: list[PurePosixPath] = []
     files: list[tuple[Path, PurePosixPath, int]] = []
-    for folder, names, file_names in os.walk(root, onerror=_raise):
-        inside = PurePosixPath(*Path(folder).relative_to(root).parts)
-        names[:] = sorted(name for name in names if not (Path(folder) / name).is_symlink())
+    for directory, names, file_names in os.walk(root, onerror=_raise):
+        inside = PurePosixPath(*Path(directory).relative_to(root).parts)
+        names[:] = sorted(name for name in names if not (Path(directory) / name).is_symlink())
         directories += [inside / name for name in names]
         for name in sorted(file_names):
-            path = Path(folder) / name
+            path = Path(directory) / name
             attributes = path.lstat()
             if stat.S_ISREG(attributes.st_mode):
                 files.append((path, inside / name, attributes.st_size))

@@ -38,14 +38,14 @@ class Login:
 
 
 def log_in_with_certificate(instance_id: str, public_key: str) -> Flow[Login]:
-    """Ask for a certificate, and for the address where it does not say.
+    """Request a certificate, and the IP address if it contains none.
 
     Args:
         instance_id: Identifier.
         public_key: The public half of a key that exists in memory only.
 
     Raises:
-        SSHConnectionError: The instance does not run, or has no address.
+        SSHConnectionError: The instance does not run, or has no IP address.
         NotFoundError: There is no such instance, or the API issues no certificates.
     """
     try:
@@ -67,10 +67,10 @@ def log_in_with_certificate(instance_id: str, public_key: str) -> Flow[Login]:
 
 
 def log_in_with_key(instance_id: str) -> Flow[Login]:
-    """Look up where an instance is reached with a key that it was launched with.
+    """Look up the IP address of an instance, for a key that it was launched with.
 
     Raises:
-        SSHConnectionError: The instance does not run, or has no address.
+        SSHConnectionError: The instance does not run, or has no IP address.
         NotFoundError: There is no such instance.
     """
     instance = yield from get(instance_id)
@@ -81,7 +81,7 @@ def log_in_with_key(instance_id: str) -> Flow[Login]:
 
 
 def _require_reachable(instance: Instance) -> str:
-    """Return the address of a running instance.
+    """Return the IP address of a running instance.
 
     Raises:
         SSHConnectionError: It has none.

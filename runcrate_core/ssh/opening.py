@@ -73,7 +73,7 @@ def _private_key(settings: ShellSettings) -> Any:
         return asyncssh.import_private_key(text, settings.passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         raise ValueError(
-            "`private_key` cannot be read: it is no private key, or `passphrase` is missing or "
+            "`private_key` cannot be read: it is not a private key, or `passphrase` is missing or "
             "wrong. Nothing was sent."
         ) from error
 
@@ -82,7 +82,7 @@ def require_extra() -> None:
     """Check that the libraries are there.
 
     Raises:
-        ConfigurationError: They are not; it says what to install.
+        ConfigurationError: They are not; the message names the package to install.
     """
     try:
         import anyio  # noqa: F401, PLC0415 - an extra

@@ -82,7 +82,7 @@ def connect(
 
 
 def check_port(port: Any) -> None:
-    """Refuse what is no port.
+    """Refuse an invalid port number.
 
     Raises:
         ValueError: It is none.

@@ -113,7 +113,7 @@ class AsyncInstanceShell:
         """Run a command with `bash` on the instance, in the home directory of the user there.
 
         It runs at most once. After its timeout, or when the call is cancelled, all its processes
-        are ended on the instance, those in the background too. A command that ends by itself
+        are ended on the instance, those in the background too. A command that ends on its own
         leaves what it started in the background running.
 
         Args:
@@ -354,7 +354,7 @@ class AsyncInstanceShell:
         return session.collector.result(session.exit_status, timed_out=timed_out)
 
     async def _end_command(self, connection: asyncssh.SSHClientConnection, identifier: str) -> None:
-        """End a command on the instance; goes on when this task is cancelled (again)."""
+        """End a command on the instance; continues when this task is cancelled (again)."""
         task = asyncio.get_running_loop().create_task(_kill(connection, identifier))
         self._clean_ups.add(task)
         task.add_done_callback(self._clean_ups.discard)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# How often a flow looks whether it is done, and may be cancelled (seconds).
+# Interval at which a flow checks for completion and cancellation (seconds).
 TICK_S: Final = 0.25
 
 

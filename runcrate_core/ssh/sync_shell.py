@@ -60,7 +60,7 @@ class _Starting(_Method[P, T]):
         return self if shell is None else self._start(shell)
 
 
-class _Blocking(_Method[P, T]):
+class _Sync(_Method[P, T]):
     """It blocks until it is done."""
 
     @overload
@@ -84,7 +84,7 @@ class _Blocking(_Method[P, T]):
         return call
 
 
-class _Awaitable(_Method[P, T]):
+class _Async(_Method[P, T]):
     """It can be awaited on any event loop."""
 
     @overload
@@ -136,20 +136,20 @@ class InstanceShell:
             raise
         self.instance_id = self._shell.instance_id
 
-    run = _Blocking(AsyncInstanceShell.run)
-    upload = _Blocking(AsyncInstanceShell.upload)
-    download = _Blocking(AsyncInstanceShell.download)
-    read_bytes = _Blocking(AsyncInstanceShell.read_bytes)
-    write_bytes = _Blocking(AsyncInstanceShell.write_bytes)
-    list_files = _Blocking(AsyncInstanceShell.list_files)
-    forward = _Blocking(AsyncInstanceShell.forward)
-    arun = _Awaitable(AsyncInstanceShell.run)
-    aupload = _Awaitable(AsyncInstanceShell.upload)
-    adownload = _Awaitable(AsyncInstanceShell.download)
-    aread_bytes = _Awaitable(AsyncInstanceShell.read_bytes)
-    awrite_bytes = _Awaitable(AsyncInstanceShell.write_bytes)
-    alist_files = _Awaitable(AsyncInstanceShell.list_files)
-    aforward = _Awaitable(AsyncInstanceShell.forward)
+    run = _Sync(AsyncInstanceShell.run)
+    upload = _Sync(AsyncInstanceShell.upload)
+    download = _Sync(AsyncInstanceShell.download)
+    read_bytes = _Sync(AsyncInstanceShell.read_bytes)
+    write_bytes = _Sync(AsyncInstanceShell.write_bytes)
+    list_files = _Sync(AsyncInstanceShell.list_files)
+    forward = _Sync(AsyncInstanceShell.forward)
+    arun = _Async(AsyncInstanceShell.run)
+    aupload = _Async(AsyncInstanceShell.upload)
+    adownload = _Async(AsyncInstanceShell.download)
+    aread_bytes = _Async(AsyncInstanceShell.read_bytes)
+    awrite_bytes = _Async(AsyncInstanceShell.write_bytes)
+    alist_files = _Async(AsyncInstanceShell.list_files)
+    aforward = _Async(AsyncInstanceShell.forward)
     start_run = _Starting(AsyncInstanceShell.run)
     start_read_bytes = _Starting(AsyncInstanceShell.read_bytes)
     start_write_bytes = _Starting(AsyncInstanceShell.write_bytes)

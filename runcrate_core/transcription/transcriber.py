@@ -239,7 +239,7 @@ def _download(url: str, directory: Path) -> Flow[Path]:
     try:
         return (yield from download_flow(url, directory / "audio", media="audio"))
     except APIStatusError as error:
-        # The status of another host says nothing about the key.
+        # The status of another host is not about the key.
         raise ValueError(
             f"Its URL responded with status {error.status_code}; it may have expired."
         ) from None

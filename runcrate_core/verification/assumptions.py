@@ -1,7 +1,7 @@
 """Assumptions about the service, as data: expectation, source, and what depends on it.
 
 Wherever two sources contradict each other there is a row. A row without an observation is settled
-by a policy of the client that works with every variant, and says why no probe decides it.
+by a policy of the client that works with every variant, and a note why no probe decides it.
 """
 
 from __future__ import annotations
@@ -735,7 +735,7 @@ _SETTLED: Final = (
     _settled(
         "instance-types-stock",
         "Instance types that are listed",
-        "docs: what is available; observed: the whole catalogue",
+        "docs: what is available; observed: the complete catalogue",
         ("available", "catalogue"),
         "A listed type is not taken for an available one.",
     ),

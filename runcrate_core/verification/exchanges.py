@@ -64,7 +64,7 @@ class Exchanges:
         return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
     def events(self, name: str) -> list[str]:
-        """Return the data of each server-sent event of a stream that was read whole."""
+        """Return the data of each server-sent event of a stream that was read completely."""
         response = self.ok(name)
         if response is None:
             return []

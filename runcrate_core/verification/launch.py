@@ -1,4 +1,4 @@
-"""Launch probes: one instance through the guard, looked at, changed, found by name and terminated.
+"""Launch probes: one instance through the guard, inspected, changed, found by name and terminated.
 
 The guard reserves its cost first and gives it the shortest lifetime; the session around the probes
 terminates it whatever happens.
@@ -104,7 +104,7 @@ def launch_probes(guard: SpendGuard, offer: Offer) -> Flow[Exchanges]:
         "instances_by_name": infrastructure_request(
             "GET", "/instances", get, query={"search": instance.name}
         ),
-        # The lifetime that it has: nothing gets longer or dearer.
+        # The lifetime that it has: nothing gets longer or more expensive.
         "instance_updated": infrastructure_request(
             "PATCH", one, get, body={"max_runtime_minutes": MIN_RUNTIME_MINUTES}, **about
         ),

@@ -167,7 +167,7 @@ def list_envelope(exchanges: Exchanges) -> str | None:
 
 
 def cursor_meta(exchanges: Exchanges) -> str | None:
-    """Return how a list tells whether there is more."""
+    """Return how a list reports further pages."""
     value = exchanges.value("jobs")
     meta = value.get("meta") if isinstance(value, dict) else None
     if not isinstance(meta, dict):
@@ -282,7 +282,7 @@ def streamed_tool_call(exchanges: Exchanges) -> str | None:
 
 
 def reasoning_field(exchanges: Exchanges) -> str | None:
-    """Return the field in which a reasoning model's thoughts stand."""
+    """Return the field that contains a model's reasoning."""
     message = _dict(_choice(exchanges.value("chat_reasoning")), "message")
     names = ("reasoning_content", "reasoning", "thinking")
     return next((name for name in names if message.get(name)), "none") if message else None

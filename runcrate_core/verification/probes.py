@@ -59,7 +59,7 @@ _OUTPUT: Final = {"embedding": "embeddings", "speech": "audio", "image": "image"
 _VOICES: Final = {"kokoro": "af_heart"}  # by a part of the model's id
 _DEFAULT_VOICE: Final = "alloy"
 
-# Upper bounds in USD: a few tokens at the dearest printed price, three words, a small image.
+# Upper bounds in USD: a few tokens at the highest published price, three words, a small image.
 PRICES_USD: Final[Mapping[str, Decimal]] = {
     "chat": Decimal("0.005"),
     "reasoning": Decimal("0.002"),
@@ -355,7 +355,7 @@ def _send_all(requests: Iterator[tuple[str, Request]]) -> Flow[Exchanges]:
 
 
 def send(request: Request) -> Flow[Response | TransportFailure]:
-    """Send a probe once; after a 429, which nothing was done for, once more in the next window."""
+    """Send a probe once; after a 429, which had no effect, again in the next window."""
     reply: Response | TransportFailure = yield Send(request)
     if isinstance(reply, Response) and reply.status == TOO_MANY_REQUESTS:
         hint = retry_hint(reply.headers, reply.status)

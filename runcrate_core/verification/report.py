@@ -122,7 +122,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.assumption.topic, expected, row.observed or row.note or "-", row.verdict.value
 
 
-def judge(
+def evaluate(
     exchanges: Exchanges,
     levels: Collection[Level],
     *,
@@ -134,7 +134,7 @@ def judge(
     Args:
         exchanges: Responses to the probes.
         levels: Levels that were probed.
-        assumptions: What to judge.
+        assumptions: The assumptions to evaluate.
         cost_usd: Real cost of the probes, where it is known.
     """
     rows = tuple(_row(assumption, exchanges, levels) for assumption in assumptions)

@@ -14,7 +14,7 @@ from runcrate_core.sync_async_clients import SyncAsyncClients
 from runcrate_core.verification.assumptions import Level
 from runcrate_core.verification.launch import Offer, cheapest_offer, launch_probes
 from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
-from runcrate_core.verification.report import judge
+from runcrate_core.verification.report import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -97,7 +97,7 @@ def verify(
     if offer is not None:
         launched, cost = _launch(client, offer)
         exchanges = exchanges.merged(launched)
-    return judge(exchanges, levels, cost_usd=cost)
+    return evaluate(exchanges, levels, cost_usd=cost)
 
 
 def _launch(client: Runcrate, offer: Offer) -> tuple[Exchanges, Decimal | None]:

@@ -77,21 +77,21 @@ CODE = [
     *("tokenizer.json", "auth_token.py", "keyboard.py", "monkey", ".gitignore"),
     "secrets_of_success.md",
 ]
-FOLDER_OF_SECRETS = "it looks like a folder of secrets"
+DIRECTORY_OF_SECRETS = "it looks like a directory of secrets"
 
 
 @pytest.mark.parametrize(
     ("entry", "choice", "reason"),
     [
         *((Entry(path), ALL, None) for path in CODE),
-        (Entry(".git", Kind.FOLDER), ALL, "it is not code"),
-        (Entry("web/node_modules", Kind.FOLDER), ALL, "it is not code"),
-        (Entry("a/__pycache__", Kind.FOLDER), ALL, "it is not code"),
-        (Entry(".aws", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
-        (Entry(".envs", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
-        (Entry("deploy/secrets", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
-        (Entry("src", Kind.FOLDER), ALL, None),
-        (Entry("environments", Kind.FOLDER), ALL, None),
+        (Entry(".git", Kind.DIRECTORY), ALL, "it is not code"),
+        (Entry("web/node_modules", Kind.DIRECTORY), ALL, "it is not code"),
+        (Entry("a/__pycache__", Kind.DIRECTORY), ALL, "it is not code"),
+        (Entry(".aws", Kind.DIRECTORY), ALL, DIRECTORY_OF_SECRETS),
+        (Entry(".envs", Kind.DIRECTORY), ALL, DIRECTORY_OF_SECRETS),
+        (Entry("deploy/secrets", Kind.DIRECTORY), ALL, DIRECTORY_OF_SECRETS),
+        (Entry("src", Kind.DIRECTORY), ALL, None),
+        (Entry("environments", Kind.DIRECTORY), ALL, None),
         (Entry("data/big.csv"), Choice(exclude=("*.csv",)), "it is excluded"),
         (Entry("data"), Choice(exclude=("data",)), "it is excluded"),
         (Entry("data"), Choice(exclude=("data/",)), "it is excluded"),
@@ -127,7 +127,7 @@ names = (
     st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1)
     .filter(lambda name: name not in {".", ".."} and len(name.encode()) <= 100)
     .filter(lambda name: ALL.reason_to_skip(Entry(name)) is None)
-    .filter(lambda name: ALL.reason_to_skip(Entry(name, Kind.FOLDER)) is None)
+    .filter(lambda name: ALL.reason_to_skip(Entry(name, Kind.DIRECTORY)) is None)
 )
 trees = st.dictionaries(
     st.tuples(names.map("d{}".format), names).map("/".join) | names.map("f{}".format),

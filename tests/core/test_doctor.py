@@ -92,7 +92,7 @@ def test_an_address_that_is_not_usable_is_not_asked(url):
     assert "RUNCRATE_API_URL" in found["infrastructure address"].advice
     assert "secret" not in found["infrastructure address"].lines()
     assert found["inference address"].level is Level.OK
-    assert doctor.look(variables).probes == ()
+    assert doctor.collect(variables).probes == ()
 
 
 def test_of_a_proxy_only_the_host_is_shown():
@@ -165,7 +165,7 @@ def test_a_host_that_does_not_answer_is_found(monkeypatch):
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else answers here
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         variables = {"RUNCRATE_API_BASE": url, "RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
-        facts = doctor.look(variables, timeout_s=1)
+        facts = doctor.collect(variables, timeout_s=1)
     found = [doctor.probe_finding(probe) for probe in facts.probes]
     assert [finding.level for finding in found] == [Level.PROBLEM] * 2
     assert "could not be opened" in found[0].text

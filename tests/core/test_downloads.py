@@ -311,7 +311,7 @@ def test_51_a_compressed_body_that_was_not_requested_is_decoded(download):
     ],
 )
 def test_wishes_that_make_no_sense_are_refused_before_sending(download, options):
-    problem = r"`sha256` is not|numbers of bytes|no such folder"
+    problem = r"`sha256` is not|numbers of bytes|does not exist"
     with pytest.raises((ValueError, FileNotFoundError), match=problem):
         download(whole(), **options)
     assert download.server.sent == 0

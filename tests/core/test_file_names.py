@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.io.files import PartFile, path_inside, require_target, write_whole
+from runcrate_core.io.files import PartFile, path_inside, require_target, write_atomically
 from runcrate_core.protocol.file_names import (
     MAX_NAME_BYTES,
     part_file_name,
@@ -99,7 +99,7 @@ def test_a_written_file_replaces_a_link_and_has_the_mode_that_the_user_wants(tmp
     link.symlink_to(outside)
     before = os.umask(0o027)
     try:
-        assert write_whole(link, b"new") == link
+        assert write_atomically(link, b"new") == link
     finally:
         os.umask(before)
     assert link.read_bytes() == b"new"
@@ -107,7 +107,7 @@ def test_a_written_file_replaces_a_link_and_has_the_mode_that_the_user_wants(tmp
     assert link.stat().st_mode & 0o777 == 0o640
     assert outside.read_bytes() == b"kept"
     link.chmod(0o600)
-    write_whole(link, b"newer")
+    write_atomically(link, b"newer")
     assert link.stat().st_mode & 0o777 == 0o600
 
 
@@ -120,14 +120,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(PermissionError):
-        write_whole(target, b"new")
+        write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["x.txt"]
 
 
 def test_a_target_is_checked_before_anything_is_done(tmp_path):
     require_target(tmp_path / "new.txt")
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         require_target(tmp_path / "missing" / "new.txt")
     with pytest.raises(IsADirectoryError, match="not a folder"):
         require_target(tmp_path)

@@ -262,7 +262,7 @@ def test_an_image_without_url_and_data_is_an_error():
 def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):
     _, both = scripted(BASE64_REPLY)
     image = both("images.generate", "p", model="m").image
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         image.save(tmp_path / "missing" / "a.png")
     with pytest.raises(IsADirectoryError):
         image.save(tmp_path)

@@ -93,7 +93,7 @@ def test_54_secrets_and_links_are_excluded_and_reported(cloud, both, project, tm
     upload = both("jobs.uploads.upload", project)
     assert set(members(uploaded(cloud, upload))) == set(CODE)
     assert {item.path: item.reason for item in upload.skipped} == {
-        ".ssh": "it looks like a folder of secrets",
+        ".ssh": "it looks like a directory of secrets",
         "data": "it is a link, which may lead out of the directory",
         "keys/server.pem": "it looks like a secret",
         "package/__pycache__": "it is not code",

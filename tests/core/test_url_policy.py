@@ -79,9 +79,9 @@ FILE = Reply(body=[b"file"], length=4)
         ("https://[::]/", "inner network"),
         ("https://224.0.0.1/", "inner network"),
         ("https://255.255.255.255/", "inner network"),
-        ("https://metadata.google.internal/", "name is one of an inner network"),
-        ("https://metadata/", "name is one of an inner network"),
-        ("https://nas.local/", "name is one of an inner network"),
+        ("https://metadata.google.internal/", "name is one of a private network"),
+        ("https://metadata/", "name is one of a private network"),
+        ("https://nas.local/", "name is one of a private network"),
     ],
 )
 def test_other_addresses_may_not(url, why):
@@ -223,7 +223,7 @@ def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(fetch, tmp_p
     resolve_to_loopback(monkeypatch)
     with ScriptedServer(FILE) as server:
         url = f"https://files.example:{server.port}/a?signature=secret"
-        with pytest.raises(rc.ResponseFormatError, match="leads into an inner network") as caught:
+        with pytest.raises(rc.ResponseFormatError, match="leads into a private network") as caught:
             fetch(url, "https://api.example")
         deadline = time.monotonic() + 2
         while server.connections == 0 and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Webhooks of jobs: sent in the background, signed, and only to this machine."""
+"""Webhooks of jobs: sent in the background, signed, and only to loopback."""
 
 import hashlib
 import hmac

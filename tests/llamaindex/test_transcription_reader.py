@@ -95,7 +95,7 @@ async def test_a_file_system_of_fsspec(settings, way):
 
 @pytest.mark.parametrize("attached", [False, True])
 def test_embeddings_see_the_words_and_models_the_times(settings, folder, attached):
-    options = {"attach_recording": True} if attached else {}
+    options = {"attach_audio": True} if attached else {}
     reader = RuncrateTranscriptionReader(**options, **settings)
     (document,) = reader.load_data(folder / "b.mp3")
     assert document.get_content(MetadataMode.EMBED).strip() == FAREWELL
