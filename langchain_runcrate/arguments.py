@@ -1,4 +1,4 @@
-"""The constructor's arguments: two names for some, and none that is lost without a word."""
+"""Constructor arguments: aliases, and errors for unknown or misplaced ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
             continue
         if name in model_kwargs:
             raise ValueError(f"`{name}` is given twice: as an argument and in `model_kwargs`.")
-        _warn(f"`{name}` is no argument of {kind.__name__}; it is sent with each request.")
+        _warn(f"`{name}` is not an argument of {kind.__name__}; it is sent with each request.")
         model_kwargs[name] = value
     for name in [name for name in model_kwargs if name in names]:
         alias = names[name]
@@ -78,7 +78,7 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
 
 
 def refuse_misplaced(given: Mapping[str, Any]) -> None:
-    """Refuse what would be shown, traced or sent where it stands."""
+    """Refuse arguments that would be shown, traced or sent."""
     if "extra_headers" in given:
         raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")
     for name, ours in _OTHER_NAMES.items():

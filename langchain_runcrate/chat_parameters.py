@@ -1,4 +1,4 @@
-"""The parameters of `ChatRuncrate`: what its requests say unless a call says otherwise."""
+"""The parameters of `ChatRuncrate`, which its requests send unless a call overrides them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ChatParameters(BaseModel):
     """From 0 (always the likeliest) to 2. The service's default is 0.7."""
 
     max_tokens: int | None = None
-    """Most tokens of a response; the model's own limit if not given."""
+    """Maximum tokens of a response; the model's own limit if not given."""
 
     top_p: float | None = None
     """Share of the likeliest tokens to choose from, 0 to 1."""
@@ -96,7 +96,7 @@ class ChatParameters(BaseModel):
     """Seconds a stream may stay without content; `None` or 0 for no limit."""
 
     reasoning_roundtrip: ReasoningPolicy = "auto"
-    """Which of the model's thoughts are sent back to it: those of the present tool loop (`auto`),
+    """Reasoning that is sent back to the model: that of the present tool loop (`auto`),
     `always` all of them, or `never` any. Models differ in which of these they accept."""
 
     tool_media: ToolMedia = "auto"
@@ -105,7 +105,7 @@ class ChatParameters(BaseModel):
 
     token_prices: TokenPrices | None = None
     """US dollars for a million tokens (`input`, `output`, `cached_input`), for `response_metadata
-    ["cost"]` where the server tells no cost. Published prices are known."""
+    ["cost"]` where the server reports no cost. Published prices are known."""
 
     include_response_headers: bool = False
     """Include the response headers in `response_metadata["headers"]`."""

@@ -1,4 +1,4 @@
-"""The request of a call: what the model was made with, what was bound, what the call says."""
+"""The request of a call: settings of the model, bound parameters, arguments of the call."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def completion_request(
     Args:
         wire_messages: The conversation, in the API's form.
         defaults: What the model was made with; `extra_body` is joined with the call's.
-        call: What was bound, and what the call says; it wins.
+        call: Bound parameters and arguments of the call, which win.
         stop: The call's stop sequences.
         names: The names of the tools.
         disabled: Parameters that the server does not know: left out when the value is `None` or

@@ -2,7 +2,7 @@
 
 LangChain asks the translator that is registered for a message's provider. In streams it joins
 blocks that have the same index; the indices here are texts that begin with `lc_`, one for the
-thoughts, one for the text and one for each call, so that none can be taken for another: providers
+reasoning, one for the text and one for each call, so that none can be taken for another: providers
 number calls from 0, as LangChain numbers blocks.
 """
 

@@ -1,4 +1,4 @@
-"""Adding up what calls cost."""
+"""Cost tracking over calls."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class ModelCosts:
 class RuncrateCostCallbackHandler(BaseCallbackHandler):
     """Adds up the cost of all calls it sees, streamed or not, from any thread.
 
-    Counted is what the server says a response cost (`response_metadata["cost"]`), otherwise tokens
+    The cost that the server reports is counted (`response_metadata["cost"]`), otherwise tokens
     times the prices given or published. Responses from LangChain's cache cost nothing.
 
     Args:
-        prices: Prices for a million tokens by model, for responses that tell no cost.
+        prices: Prices for a million tokens by model, for responses that report no cost.
 
     Attributes:
         by_model: Costs by the name of the model that answered.

@@ -74,7 +74,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     """Length of the vectors, where the model can shorten them."""
 
     chunk_size: int = Field(default=64, gt=0)
-    """Most texts in one request. Runcrate documents no limit; this is far below others'."""
+    """Maximum texts in one request. Runcrate documents no limit; this is far below others'."""
 
     max_concurrency: int = Field(default=4, gt=0)
     """Maximum number of requests at the same time, when there are more texts than `chunk_size`."""
@@ -86,7 +86,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     """Put before each document."""
 
     empty_text: str = Field(default="(empty)", min_length=1)
-    """Sent for a text without any characters, which servers refuse with all the others."""
+    """Sent for a text without any characters, for which servers refuse the complete request."""
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request."""
@@ -100,7 +100,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order.
 
-        After a failure no further request is sent, and a note of the error says how many texts
+        After a failure no further request is sent, and a note of the error states how many texts
         were embedded before it.
 
         A lone surrogate in a text is sent as U+FFFD, and the position of the text is logged.

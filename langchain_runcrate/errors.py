@@ -153,7 +153,7 @@ class RuncrateModelNotFoundError(_TracedError, NotFoundError, ModelNotFoundError
 
 
 class RuncrateRateLimitError(_TracedError, RateLimitError, ModelRateLimitError):
-    """429: too many requests on this key; `retry_after` says how long to wait, when known."""
+    """429: too many requests on this key; `retry_after` is the time to wait, if known."""
 
 
 class RuncrateServerError(_TracedError, InternalServerError, ModelAPIError):

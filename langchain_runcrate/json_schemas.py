@@ -103,7 +103,7 @@ def json_schema_of(schema: Any) -> Schema:
 
 
 def _close(schema: Schema) -> Schema:
-    # Strict servers refuse these, and references with anything beside them.
+    # Strict servers refuse these, and references with any sibling.
     schema = {key: item for key, item in schema.items() if key not in ("default", "uniqueItems")}
     if "$ref" in schema and len(schema) > 1:
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
@@ -123,7 +123,7 @@ def _portable(schema: Schema) -> Schema:
 
 
 def _without_discriminator(schema: Schema) -> Schema:
-    """Drop OpenAPI's `discriminator`: it refers to `$defs`, and the members' constants say it."""
+    """Drop OpenAPI's `discriminator`, which refers to `$defs`: the members' constants suffice."""
     if not isinstance(schema.get("discriminator"), dict):
         return schema
     schema = {name: value for name, value in schema.items() if name != "discriminator"}
@@ -181,12 +181,12 @@ def _schema_of(tool: Any) -> Schema | None:
         if is_typeddict(tool):
             return _with_root(TypeAdapter(tool).json_schema())
     except (PydanticUserError, TypeError):
-        return None  # LangChain's converter reads more, or says what is wrong
+        return None  # LangChain's converter reads more, or reports what is wrong
     return None
 
 
 def _without_qualifiers(hint: Any, known: dict[Any, Any]) -> Any:
-    """Return a type whose `TypedDict`s say which keys they need as LangChain's converter reads it.
+    """Return a type whose `TypedDict`s mark required keys as LangChain's converter reads them.
 
     It fails on `Required` and `NotRequired`, and takes `Annotated[type, default]` for optional.
     """

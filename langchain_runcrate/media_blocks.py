@@ -150,7 +150,7 @@ def _of_openai_file(file: Mapping[str, Any]) -> Media:
 
 
 def _of_source(kind: str, source: Mapping[str, Any], block: Mapping[str, Any]) -> Media | None:
-    """Read Anthropic's form. A document of plain text is no media."""
+    """Read Anthropic's form. A plain-text document is not media."""
     media = Media(
         _KINDS[kind],
         mime_type=_text(source.get("media_type")),

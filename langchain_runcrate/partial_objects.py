@@ -1,4 +1,4 @@
-"""Objects of half-streamed responses: fields filled in without the class's own code.
+"""Objects of half-streamed responses: fields filled without the class's own code.
 
 A validator is written for complete data, and an object that a stream has half filled would make it
 raise. So none is run here, nor `model_post_init` or a computed default; the complete response is

@@ -22,7 +22,7 @@ class TokenPrices(TypedDict, total=False):
 
     Attributes:
         input: Of the prompt.
-        output: Of the response, its thoughts included.
+        output: Of the response, reasoning included.
         cached_input: Of the part of the prompt that the provider had cached; `input` if absent.
     """
 
@@ -71,9 +71,9 @@ def cost_metadata(
     values are whole numbers.
 
     Args:
-        usage: The usage as the API said it; a cost that it tells counts.
+        usage: The usage as the API reported it; a cost in it counts.
         tokens: The usage in LangChain's form.
-        prices: Prices for a million tokens, for responses that tell no cost.
+        prices: Prices for a million tokens, for responses that report no cost.
 
     Returns:
         `cost` in US dollars and `cost_source`: `server` or `catalogue`.

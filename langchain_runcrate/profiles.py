@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def profile_of(facts: ModelInfo) -> ModelProfile:
-    """Return what is known of a model as a new profile.
+    """Return the metadata of a model as a new profile.
 
     A model that takes images is assumed to take image URLs as well, and to read none in
     tool messages: few of those who serve open models allow it, and the alternative always works.
@@ -62,7 +62,7 @@ def known_profile(model: str) -> ModelProfile | None:
 
 
 def listed_model_info(models: Iterable[Model], model: str) -> ModelInfo:
-    """Return what the service's list says of a model.
+    """Return the metadata of a model in the service's list.
 
     Raises:
         LookupError: The list does not have it; similar names are given.

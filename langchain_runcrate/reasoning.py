@@ -1,12 +1,12 @@
-"""The thoughts of a model: reading them from messages of any origin, and sending them back.
+"""Reasoning of a model: read from messages of any origin, and sent back.
 
-Providers differ: some refuse a conversation that repeats the model's thoughts, some one that lacks
-them while the model is calling tools. Hence a policy:
+Providers differ: some refuse a conversation that contains the model's reasoning, some one that
+lacks it while the model is calling tools. Hence a policy:
 
-* `auto` sends them back within the current tool loop (behind the last question), and only those
-  of Runcrate's models or of unknown origin. That is what DeepSeek, Kimi and GLM ask for, and the
-  least that works.
-* `always` sends back all of them, whichever model thought them.
+* `auto` sends it back within the current tool loop (after the last question), and only that of
+  Runcrate's models or of unknown origin. DeepSeek, Kimi and GLM require this, and it is the
+  minimum that works.
+* `always` sends back all of it, from whichever model.
 * `never` sends back none.
 """
 
@@ -25,18 +25,18 @@ PROVIDER: Final = "runcrate"
 
 # Where LangChain users and the official wrapper look for it.
 REASONING_KEY: Final = "reasoning_content"
-# What OpenRouter and others send beside the text: signatures and encrypted thoughts, which only
+# What OpenRouter and others send next to the text: signatures and encrypted reasoning, which only
 # count when they come back as they were.
 DETAILS_KEY: Final = "reasoning_details"
 
-# Blocks of content that hold thoughts: LangChain's, Anthropic's and Bedrock's names.
+# Blocks of content that hold reasoning: LangChain's, Anthropic's and Bedrock's names.
 REASONING_BLOCKS: Final = frozenset(
     {"reasoning", "reasoning_content", "redacted_thinking", "thinking"}
 )
 
 
 def reasoning_text(message: AIMessage) -> str:
-    """Return the thoughts in a message, whichever provider's form they have; may be empty."""
+    """Return the reasoning in a message, in any provider's form; may be empty."""
     known = message.additional_kwargs.get(REASONING_KEY)
     if isinstance(known, str) and known:
         return known
@@ -46,7 +46,7 @@ def reasoning_text(message: AIMessage) -> str:
 
 
 def block_reasoning(block: Any) -> str:
-    """Return the thoughts in a block of content; empty when it holds none that can be read."""
+    """Return the reasoning in a block of content; empty if none can be read."""
     match block:
         case {"type": "reasoning", "reasoning": str(text)}:
             return text
@@ -65,7 +65,7 @@ def block_reasoning(block: Any) -> str:
 def wire_reasoning(
     message: AIMessage, policy: ReasoningPolicy, *, in_tool_loop: bool
 ) -> dict[str, Any]:
-    """Return the fields by which a message's thoughts are sent back; none when they are not.
+    """Return the fields that send back a message's reasoning; empty if it is not sent.
 
     Args:
         message: A message of the model.

@@ -1,4 +1,4 @@
-"""Responses of models as LangChain's messages and results: one way of reading for both kinds.
+"""Responses of models as LangChain's messages and results, complete and streamed.
 
 `chat_result` reads a complete response. The client folds a streamed one into the form of a complete
 one, so at its end the same functions say what model, usage, cost and reason it had.
@@ -45,7 +45,7 @@ class ResponseContext(NamedTuple):
 
     Attributes:
         model: The model that was asked for.
-        prices: Prices to use where the server does not tell the cost.
+        prices: Prices to use where the server does not report the cost.
         include_headers: Whether the headers of the response go into its metadata.
         tools: The tools of the request, in the API's form.
         names: The names of these tools, as the program knows them.
@@ -153,7 +153,7 @@ def _generation(message: AIMessage, info: dict[str, Any]) -> ChatGeneration:
 def read_content(content: Any) -> tuple[str | list[Any], str]:
     """Return the content of a response or of a piece of it, and the reasoning in it.
 
-    Nearly always it is text. Mistral's models send parts, of which text and thoughts are joined;
+    Nearly always it is text. Mistral's models send parts, of which text and reasoning are joined;
     parts of other kinds stay as they are.
     """
     if not isinstance(content, list):
@@ -173,11 +173,11 @@ def _as_part(part: dict[str, Any] | str) -> dict[str, Any]:
 
 
 def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[str, Any]:
-    """Return what `additional_kwargs` holds of a response: its thoughts, and what has no field.
+    """Return the `additional_kwargs` of a response: its reasoning, and members without a field.
 
     Args:
         message: The message, as in a response.
-        reasoning: Thoughts that stood in its content.
+        reasoning: Reasoning in its content.
     """
     kept = _others(message, _READ_MEMBERS)
     if text := extract_reasoning(message) or reasoning:
@@ -220,7 +220,7 @@ def choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
 def spent_metadata(
     usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: ResponseContext
 ) -> dict[str, Any]:
-    """Return what a response used, as the API said it, and what it cost.
+    """Return usage and cost of a response, as the API reported them.
 
     Args:
         usage: The usage as the API said it.

@@ -48,7 +48,7 @@ class RuncrateSandbox(BaseSandbox):
     `RuncrateSandbox.launch(...)` launches one within limits and terminates it at the end of the
     `with` block. One connection serves sync and async calls; it is closed after some
     time without use, and opened again. A command is never run twice: when the connection is lost
-    in the middle, the exit code is `None` and the output says so. An instance that has ended is
+    in the middle, the exit code is `None` and the output reports it. An instance that has ended is
     never replaced by another.
 
     An instance is a computer that is rented for the agent, and no protection against it: its
@@ -364,7 +364,7 @@ def _response(result: CommandResult, timeout_s: int) -> ExecuteResponse:
     elif result.exit_code is None:
         output += (
             "\n[The connection was lost. The command may have ended, or run on until its timeout; "
-            "it was not run again. Check before repeating it.]"
+            "it was not run again. Check before running it again.]"
         )
     return ExecuteResponse(output=output, exit_code=result.exit_code, truncated=result.truncated)
 

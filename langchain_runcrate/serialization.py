@@ -1,4 +1,4 @@
-"""Letting LangChain load what it has dumped.
+"""Registration of classes, so that LangChain loads what it dumped.
 
 `langchain_core.load.load` makes objects of the classes in its own table only, unless it is given
 the class itself; partner packages are in that table because LangChain knows them. This adds an

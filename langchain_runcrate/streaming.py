@@ -1,9 +1,9 @@
 """Streamed responses as LangChain's chunks.
 
 `StreamReader.read` is called for each chunk of the API and is what a stream costs, so it does
-little: texts, thoughts and pieces of tool arguments go straight into a message. All else (model,
-usage, cost, finish reason, citations, ...) is said once, by the last chunk, from the whole that
-the client folds on its way: LangChain joins the values of several chunks.
+little: text, reasoning and fragments of tool arguments go straight into a message. All else (model,
+usage, cost, finish reason, citations, ...) is reported once, by the last chunk, from the response
+that the client folds: LangChain joins the values of several chunks.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class StreamReader:
             # What nearly all chunks are; everything else takes the longer way.
             if len(delta) == 1 and text:
                 return _fast_chunk(text, {}, [])
-            thought = delta.get(REASONING_KEY)
-            if type(thought) is str and thought and len(delta) == 1 + ("content" in delta):
-                return _fast_chunk(text, {REASONING_KEY: thought}, [])
+            reasoning = delta.get(REASONING_KEY)
+            if type(reasoning) is str and reasoning and len(delta) == 1 + ("content" in delta):
+                return _fast_chunk(text, {REASONING_KEY: reasoning}, [])
             if len(delta) == 1 and "tool_calls" in delta:
                 return self._calls_piece(delta["tool_calls"] or ())
         return self._read_more(delta, logprobs)
@@ -136,9 +136,9 @@ class StreamReader:
         return _checked(tool_call_chunks=pieces) if begins else _fast_chunk("", {}, pieces)
 
     def _read_more(self, delta: Mapping[str, Any], logprobs: Any) -> ChatGenerationChunk | None:
-        content, thought = read_content(delta.get("content"))
-        thought = extract_reasoning(delta) or thought
-        additional_kwargs: dict[str, Any] = {REASONING_KEY: thought} if thought else {}
+        content, reasoning = read_content(delta.get("content"))
+        reasoning = extract_reasoning(delta) or reasoning
+        additional_kwargs: dict[str, Any] = {REASONING_KEY: reasoning} if reasoning else {}
         if refusal := delta.get("refusal"):
             additional_kwargs["refusal"] = refusal
         if isinstance(function_call := delta.get("function_call"), dict):
@@ -207,7 +207,7 @@ _GENERATION_FIELDS: Final = dict(ChatGenerationChunk(message=AIMessageChunk(cont
 def _fast_chunk(
     text: str, additional_kwargs: dict[str, Any], calls: list[ToolCallChunk]
 ) -> ChatGenerationChunk:
-    """Return a chunk of text, thoughts or more arguments of calls, without validating it.
+    """Return a chunk of text, reasoning or more arguments of calls, without validating it.
 
     Its fields are made here and of the right types, so that validating them would only cost time:
     several times as much as this. The arguments of `calls` are pieces of JSON; LangChain parses

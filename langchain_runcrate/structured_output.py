@@ -1,4 +1,4 @@
-"""Structured output by three methods, and readers that say why there is none.
+"""Structured output by three methods, with parsers that report failures.
 
 | method | how | needs |
 |---|---|---|

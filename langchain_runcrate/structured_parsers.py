@@ -1,4 +1,4 @@
-"""Reading structured output: complete ones become objects, all others errors that say why."""
+"""Parsers of structured output: complete responses become objects, all others errors."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class StructuredResponseParser(BaseTransformOutputParser[Any]):
 
 
 class RawResponseParser(BaseTransformOutputParser[dict[str, Any]]):
-    """Gives a response beside what it was read as: `raw`, `parsed` and `parsing_error`."""
+    """Gives a response with its parsed value: `raw`, `parsed` and `parsing_error`."""
 
     parser: StructuredResponseParser = Field(default_factory=StructuredResponseParser)
     """Reads the response."""

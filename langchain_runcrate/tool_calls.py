@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from runcrate_core.toolkit import ParsedToolCall
 
-# Blocks of content that say again what `message.tool_calls` says, in their providers' own form.
+# Blocks of content that duplicate `message.tool_calls`, in their providers' own form.
 CALL_BLOCKS = frozenset(
     {
         "custom_tool_call",
@@ -158,8 +158,8 @@ def wire_calls(
 ) -> list[dict[str, Any]]:
     """Return the calls of a message for the API.
 
-    Arguments are valid JSON in each: servers refuse a whole conversation for one broken call. A
-    broken call is therefore only sent again as a call if a tool message answers it.
+    Arguments are valid JSON in each: servers refuse a complete conversation for one broken call. A
+    broken call is therefore only sent back as a call if a tool message answers it.
 
     Args:
         message: A message of the model.

@@ -1,4 +1,4 @@
-"""Failures of tools: what a model can do something about reaches it, the rest the program."""
+"""Failures of tools: actionable errors reach the model, all others are raised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def tool_errors(explain: Callable[[Exception], str | None]) -> Iterator[None]:
-    """Turn what a model can do something about into an error that it reads.
+    """Turn an error that a model can act on into one that it reads.
 
     Args:
         explain: Returns the error text for the model; `None` leaves it to the program.

@@ -38,7 +38,7 @@ def wire_tool_choice(
     tool_choice: str | bool | Mapping[str, Any] | None,  # noqa: FBT001 - LangChain's forms
     tools: Sequence[Mapping[str, Any]],
 ) -> str | dict[str, Any] | None:
-    """Return a tool choice for the API; `None` to say nothing of it.
+    """Return a tool choice for the API; `None` to send none.
 
     Args:
         tool_choice: The name of a tool, `auto`, `none`, `any` or `required`, `True` (any tool),
@@ -130,7 +130,7 @@ def _wire_tool(tool: ToolLike, strict: bool | None) -> dict[str, Any]:  # noqa: 
             return {"type": "function", "function": function_of(tool, strict=strict)}
 
 
-# Keys that tell a schema, or a tool in another provider's form, from a tool of the provider.
+# Keys that distinguish a schema, or a tool in another provider's form, from a provider's tool.
 _SCHEMA_KEYS: Final = frozenset({"function", "input_schema", "parameters", "properties"})
 
 

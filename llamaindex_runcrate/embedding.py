@@ -120,7 +120,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
     ) -> list[Embedding]:
         """Return the vectors of many texts, in order, with several requests at a time.
 
-        After a failure no further request is sent, and a note of the error says how many texts
+        After a failure no further request is sent, and a note of the error states how many texts
         were embedded before it.
         """
         cached = self.embeddings_cache is not None

@@ -135,12 +135,14 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             func_to_metadata_mapping: Other descriptions, by name.
 
         Raises:
-            ConfigurationError: A name of `spec_functions` is no tool here.
+            ConfigurationError: A name in `spec_functions` is not one of these tools.
         """
         names = self.spec_functions if spec_functions is None else spec_functions
         wanted = {name if isinstance(name, str) else name[0] for name in names}
         if unknown := wanted.difference(tool.name for tool in self._toolbox.tools):
-            raise ConfigurationError(f"`{min(unknown)}` is no tool here. Nothing was sent.")
+            raise ConfigurationError(
+                f"`{min(unknown)}` is not one of these tools. Nothing was sent."
+            )
         metadata = func_to_metadata_mapping or {}
         return [
             self._function_tool(tool, metadata.get(tool.name) or _metadata(tool))

@@ -172,7 +172,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         """Return the tool calls of a response, or of a chunk as far as they have come.
 
         A call whose arguments are not a complete JSON object is never returned as one with other
-        arguments. Agents get it under a name that says why it is not run, and that no tool has:
+        arguments. Agents get it under a name that states why it is not run, and that no tool has:
         they tell the model, which may call again.
 
         Raises:

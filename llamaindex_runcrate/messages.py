@@ -45,7 +45,7 @@ SendReasoning: TypeAlias = Literal["auto", "always", "never"]
 REASONING_FIELD: Final = "field"
 REASONING_DETAILS: Final = "reasoning_details"
 DEFAULT_REASONING_FIELD: Final = "reasoning_content"
-# The field of thoughts that came as parts of the content, beside the text.
+# The field of reasoning that arrived as parts of the content, next to the text.
 CONTENT_FIELD: Final = "content"
 
 # The service knows four roles (seed 001).
@@ -81,8 +81,8 @@ class Rules(NamedTuple):
         reads: Returns True for a modality (`image`, `audio`, `video`, `file`) that the model reads.
             Other media in a tool's result are named instead of sent; a user's media are always
             sent.
-        send_reasoning: Which thoughts go back to the model: `auto`: those of the turn that is
-            still going on, which reasoning models need to continue after a tool's result;
+        send_reasoning: Reasoning that is sent back to the model: `auto`: those of the turn that is
+            still open, which reasoning models need to continue after a tool's result;
             `always` or `never`.
         system_first: System messages are sent at the start only. Many chat templates refuse any
             other place.
@@ -155,11 +155,11 @@ def _add_system(wire: list[dict[str, Any]], message: ChatMessage) -> None:
 
 
 def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> dict[str, Any]:
-    thoughts, others = [], []
+    reasoning_blocks, others = [], []
     for block in message.blocks:
         match block:
             case ThinkingBlock():
-                thoughts.append(block)
+                reasoning_blocks.append(block)
             case ToolCallBlock():
                 pass  # `wire_calls` reads them
             case _:
@@ -174,7 +174,7 @@ def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> d
         if not parts:
             wire["content"] = None
     if with_reasoning:
-        reasoning = _reasoning(thoughts)
+        reasoning = _reasoning(reasoning_blocks)
         in_content = reasoning.pop(CONTENT_FIELD, None)
         wire |= reasoning
         if in_content:
@@ -183,15 +183,15 @@ def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> d
     return wire
 
 
-def _reasoning(thoughts: Sequence[ThinkingBlock]) -> dict[str, Any]:
-    """Return thoughts under the names under which they came."""
+def _reasoning(blocks: Sequence[ThinkingBlock]) -> dict[str, Any]:
+    """Return reasoning under the names of its origin."""
     texts: dict[str, list[str]] = {}
     wire: dict[str, Any] = {}
-    for thought in thoughts:
-        origin = thought.additional_information
+    for block in blocks:
+        origin = block.additional_information
         name = str(origin.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
-        if thought.content:
-            texts.setdefault(name, []).append(valid_text(thought.content))
+        if block.content:
+            texts.setdefault(name, []).append(valid_text(block.content))
         if details := origin.get(REASONING_DETAILS):
             wire[REASONING_DETAILS] = details
     return {name: "\n".join(pieces) for name, pieces in texts.items()} | wire
@@ -249,7 +249,7 @@ def _parts(message: ChatMessage, blocks: Iterable[Any]) -> list[Part]:
             case CitationBlock():
                 parts += _parts(message, [block.cited_content])
             case ThinkingBlock():
-                pass  # thoughts are the assistant's; in other messages they have no place
+                pass  # reasoning is the assistant's; in other messages it has no place
             case _:
                 raise TypeError(
                     f"A {type(block).__name__} cannot be sent in a message of role "

@@ -1,6 +1,6 @@
 """Reading JSON text while it is being written.
 
-Agents look at a tool call's arguments after every chunk of a stream. Parsing the whole text each
+Agents read a tool call's arguments after every chunk of a stream. Parsing the complete text each
 time costs a time that grows with the square of its length; this reader goes over each character
 once.
 """
@@ -36,7 +36,7 @@ class PartialJson:
     reading: the value stays what it was.
 
     Attributes:
-        is_complete: Whether the value has come to its end. What follows it is not looked at.
+        is_complete: Whether the value has come to its end. What follows it is ignored.
         is_broken: Whether the text is not JSON.
 
     Example:
@@ -122,12 +122,12 @@ class PartialJson:
             self._escape = "\\"
         else:
             self._in_string = False
-            whole, self._text = self._clean_text(), ""
+            text, self._text = self._clean_text(), ""
             if self._expected == "key":
-                self._keys[-1] = whole
+                self._keys[-1] = text
                 self._expected = "colon"
             else:
-                self._put(whole)
+                self._put(text)
         return end + 1
 
     def _read_escape(self, text: str, position: int) -> int:

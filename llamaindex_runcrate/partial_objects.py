@@ -16,7 +16,7 @@ from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import AliasChoices, BaseModel, RootModel
 
 from llamaindex_runcrate.partial_json import PartialJson
-from llamaindex_runcrate.structured_responses import END_OF_THOUGHTS, START_OF_THOUGHTS
+from llamaindex_runcrate.structured_responses import END_OF_REASONING, START_OF_REASONING
 from runcrate_core.toolkit import construct
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class PartialObjects:
             return delta
         self._before += delta
         text = self._before.lstrip()
-        if text.startswith(START_OF_THOUGHTS):
-            text = text.partition(END_OF_THOUGHTS)[2]
+        if text.startswith(START_OF_REASONING):
+            text = text.partition(END_OF_REASONING)[2]
         start = text.find("{")
         self._started = start >= 0
         return text[start:] if self._started else ""

@@ -1,6 +1,6 @@
 """Steps of LlamaIndex's `ReActAgent`, which reads tool calls from the text of a response.
 
-It runs the part of a call that it can read, and does not look at the finish reason.
+It runs the part of a call that it can read, and ignores the finish reason.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from runcrate_core import ChatCompletion, ResponseInfo
 
-# Where a response tells why the response ended.
+# Members of a response that contain its finish reason.
 FINISH_REASON: Final = "finish_reason"
 # Members of `message.additional_kwargs` that are taken over from a response as they are.
 _KEPT: Final = ("annotations", "refusal")
@@ -69,7 +69,7 @@ class ResponseContext(NamedTuple):
 
     Attributes:
         single_tool_call: Only the first of several tool calls is wanted.
-        reasoning_as_answer: Thoughts count as the response where there is no other.
+        reasoning_as_answer: Reasoning counts as the response where there is no other.
         max_tokens: The token limit of the response; None where none was sent.
         tools: The tools that were sent, in the service's form.
         tool_names: The tools' names on the wire.
@@ -89,7 +89,7 @@ class ResponseContext(NamedTuple):
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
     """Return a complete response in LlamaIndex's form.
 
-    * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls are in
+    * `message.blocks`: reasoning, text, media, tool calls, in this order; the calls are in
       `message.additional_kwargs["tool_calls"]` as well, where LlamaIndex's programs look.
     * `raw`: the response as a dict; its `usage` has no null members, or is not there at all.
     * `additional_kwargs`: `finish_reason`, `prompt_tokens`, `completion_tokens`, `total_tokens`,
@@ -217,7 +217,7 @@ class ChunkReader:
         """
         response = response_of(completion, self._context)
         text = response.message.content or ""
-        # Something is left over only where thoughts were taken for the response.
+        # Something is left over only where reasoning was taken for the response.
         response.delta = text.removeprefix(self._text) if text.startswith(self._text) else ""
         return response
 
@@ -296,7 +296,9 @@ def _message_of(
     ):
         text = thought
     if context.steps_in_text:
-        text = without_reasoning(text)  # the agent would run a call that is only thought of
+        text = without_reasoning(
+            text
+        )  # the agent would run a call that is only part of the reasoning
         text = without_cut_step(text) if finish_reason == "length" else text
     blocks = call_blocks(calls, context.tool_names)
     result = _message(thinking, text, blocks, legacy_calls(calls), media)
@@ -343,7 +345,7 @@ def _thinking_block(text: str | None, origin: dict[str, Any], tokens: int | None
 
 
 def _origin_of(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the name under which thoughts came, for sending them back under the same."""
+    """Return the field in which reasoning arrived, to send it back in the same."""
     origin: dict[str, Any] = {}
     for name in _FIELDS_OF_REASONING:
         if message.get(name):
@@ -371,7 +373,7 @@ def _read_parts(message: Mapping[str, Any]) -> _Parts:
         return _Parts(content, None, [])
     parts = list(content) if isinstance(content, list) else []
     texts = [content] if isinstance(content, str) else []
-    thoughts: list[str] = []
+    reasoning: list[str] = []
     media: list[Any] = []
     images = message.get("images")  # where OpenRouter puts what image models draw
     for part in [*parts, *(images if isinstance(images, list) else ())]:
@@ -381,9 +383,9 @@ def _read_parts(message: Mapping[str, Any]) -> _Parts:
             case {"type": "text" | "output_text", "text": str(text)}:
                 texts.append(text)
             case {"type": "thinking", "thinking": thinking}:
-                thoughts.append(_text_of_parts(thinking))
+                reasoning.append(_text_of_parts(thinking))
             case {"type": "reasoning", "text": str(text)}:
-                thoughts.append(text)
+                reasoning.append(text)
             case {"type": "image_url", "image_url": {"url": str(url)}}:
                 media.append(ImageBlock(url=url))
             case {"type": "image_url", "image_url": str(url)}:
@@ -391,7 +393,7 @@ def _read_parts(message: Mapping[str, Any]) -> _Parts:
     match message.get("audio"):
         case {"data": str(data)}:
             media.append(AudioBlock(audio=data.encode()))
-    return _Parts("".join(texts), "".join(thoughts) or None, media)
+    return _Parts("".join(texts), "".join(reasoning) or None, media)
 
 
 def _text_of_parts(thinking: Any) -> str:

@@ -63,7 +63,7 @@ def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
 def are_of_program(tools: Sequence[BaseTool]) -> bool:
     """Return True for the one tool by which LlamaIndex's `FunctionCallingProgram` gets an object.
 
-    It fills the object with whatever a stream's last chunk holds, and does not look at errors.
+    It fills the object with whatever a stream's last chunk holds, and ignores errors.
     """
     return [getattr(getattr(tool, "fn", None), "__module__", None) for tool in tools] == [_PROGRAM]
 
@@ -179,7 +179,7 @@ def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
 def _closed(schema: Any) -> Any:
     """Close every object of a schema, as strict servers demand: no extras, nothing optional.
 
-    They know neither defaults, sets nor `oneOf`, nor references with anything beside them.
+    They know neither defaults, sets nor `oneOf`, nor references with any sibling.
     """
     if isinstance(schema, list):
         return [_closed(item) for item in schema]

@@ -119,12 +119,12 @@ class ChatSettings(Connected):
     )
     send_reasoning: SendReasoning = Field(
         default="auto",
-        description="Which thoughts go back to the model: `auto`: those since the last message "
+        description="Reasoning that is sent back to the model: `auto`: that since the last message "
         "of the user, as reasoning models need them between tool calls.",
     )
     reasoning_as_answer: bool = Field(
         default=True,
-        description="Use the thoughts as the response when a model finished without any "
+        description="Use the reasoning as the response when a model finished without any "
         "other; some servers put the complete response there.",
     )
     system_first: bool = Field(

@@ -121,7 +121,7 @@ def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
         The object.
 
     Raises:
-        ValueError: No response held one; the message says why the last did not.
+        ValueError: No response held one; the message gives the last failure.
         BadRequestError: Every method was refused; the first refusal.
         UnprocessableEntityError: The same.
     """

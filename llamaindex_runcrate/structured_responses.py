@@ -1,7 +1,7 @@
 """Reading the object of a structured prediction from a complete response.
 
 A response counts only if it is complete and unambiguous. A piece of an object that was cut, an
-example or schema that the model repeats, and an object that shares no field with the class are
+example or schema that the model copies, and an object that shares no field with the class are
 errors: each could be read as an object, and none is the response.
 """
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-START_OF_THOUGHTS: Final = "<think>"
-END_OF_THOUGHTS: Final = "</think>"
+START_OF_REASONING: Final = "<think>"
+END_OF_REASONING: Final = "</think>"
 _OPENING: Final = re.compile(r"[{\[]")
 # All that matters for finding the end of a bracketed text that is not JSON.
 _MARK: Final = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -42,7 +42,7 @@ class FinalResponseError(ValueError):
 def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | None = None) -> M:
     """Return the object that a response holds, in a tool call or in its text.
 
-    Thoughts, code fences and words around the object are passed over.
+    Reasoning, code fences and words around the object are passed over.
 
     Args:
         output_cls: Class of the object.
@@ -91,7 +91,7 @@ def _read(output_cls: type[M], message: ChatMessage, *, cut: bool) -> M:
             except (ValueError, RecursionError) as error:
                 raise ValueError("the arguments of its tool call are not complete JSON.") from error
             return _validated(output_cls, value)
-    text = _without_thoughts(message.content or "").strip()
+    text = _without_reasoning(message.content or "").strip()
     fenced = _FENCED.match(text)
     try:
         value = strict_json(fenced[1] if fenced else text)
@@ -127,9 +127,9 @@ def _among_words(output_cls: type[M], text: str) -> M:
     raise failure
 
 
-def _without_thoughts(text: str) -> str:
-    """Return a text without the model's thoughts, also where their opening tag is missing."""
-    return without_reasoning(text.rpartition(END_OF_THOUGHTS)[2])
+def _without_reasoning(text: str) -> str:
+    """Return a text without the model's reasoning, also where its opening tag is missing."""
+    return without_reasoning(text.rpartition(END_OF_REASONING)[2])
 
 
 def json_values(text: str) -> Iterator[Any]:

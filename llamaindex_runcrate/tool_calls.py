@@ -85,7 +85,7 @@ def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
 def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelection]:
     """Return the calls of a message: its blocks, or in older messages `additional_kwargs`.
 
-    A call whose arguments cannot be read has a tool name that says so and belongs to no tool.
+    A call whose arguments cannot be read has a tool name that states this and belongs to no tool.
 
     Args:
         message: The message.

@@ -40,7 +40,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     The metadata of a document holds `source`, `model`, `segment` (its number), and where they are
     known `language` (as the API names it), `duration`, `start` and `end` (seconds). Embeddings are
     made without them, and a language model sees the source and the times. In what is silent there
-    is no document. Identifiers of documents stay the same when a file is read in the same
+    is not a document. Identifiers of documents stay the same when a file is read in the same
     pieces again.
 
     Example:

@@ -68,9 +68,9 @@ def _prefixed(prefix: str, modules: Iterable[ModuleType]) -> Iterable[Route]:
 
 
 def _refuse(request: Request, error: Exception) -> NoReturn:
-    """Refuse a path, a method, or what is no form (older versions of Starlette leave it to us)."""
+    """Refuse a path, a method, or an invalid form (older versions of Starlette leave it to us)."""
     status = error.status_code if isinstance(error, HTTPException) else 400
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "validation_error")
-    problem = error.detail if isinstance(error, HTTPException) else f"it is no form: {error}"
+    problem = error.detail if isinstance(error, HTTPException) else f"it is not a form: {error}"
     message = f"{request.method} {request.url.path}: {problem}."
     raise ApiError(status, code, message, headers=getattr(error, "headers", None))

@@ -170,7 +170,7 @@ def _read_speech(response: Response, request: Request) -> Speech:
     return Speech(response.body, kind, ResponseInfo(response.status, response.headers))
 
 
-# Anything else is no time, and read as if it had not been sent.
+# Anything else is not a time, and read as if it had not been sent.
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -120,7 +120,7 @@ def follow_logs(
             print(chunk.text, end="")
         ```
     """
-    logs(job_id)  # refuses what is no identifier now, not when the iterator is first used
+    logs(job_id)  # refuses an invalid identifier now, not when the iterator is first used
     return _pieces(_LogPosition(job_id, timeout, after))
 
 

@@ -159,7 +159,7 @@ def token_count(usage: Any, *names: str) -> int | None:
     """Return the first member of a usage under one of these names that is a whole number."""
     for name in names if isinstance(usage, dict) else ():
         value = usage.get(name)
-        if type(value) is int:  # of JSON: a truth value is no number
+        if type(value) is int:  # of JSON: a boolean is not a number
             return value
         if type(value) is float and value.is_integer():
             return int(value)

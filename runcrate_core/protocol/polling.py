@@ -39,7 +39,7 @@ class Progress(Generic[T]):
 
 
 def check_waiting(timeout: Any, interval: Any) -> None:
-    """Refuse what is no number of seconds, also before anything is paid that is waited for.
+    """Refuse invalid waiting times, also before anything is paid that is waited for.
 
     Raises:
         ValueError: It is not one.

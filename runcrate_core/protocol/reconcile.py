@@ -168,7 +168,7 @@ def by_name(
 
 
 def same(sent: object, received: object) -> bool:
-    """Return whether a field of a response can be the one that was sent; unknown is no conflict."""
+    """Return whether a field of a response can be the one that was sent; an unknown one matches."""
     if sent is None or received is None:
         return True
     if isinstance(sent, str) and isinstance(received, str):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MASK = "[redacted]"
-# A stand-in such as `x`, for a server without keys, is no secret and part of every word.
+# A stand-in such as `x`, for a server without keys, is not a secret, and part of every word.
 MIN_SECRET_LENGTH = 6
 
 # Shapes rather than names: a server may echo a secret under any field name. A web token is masked

@@ -229,11 +229,11 @@ def new_idempotency_key() -> str:
 
 
 def timestamp(value: datetime | str, argument: str) -> str:
-    """Return a moment as the API reads it: ISO 8601 in UTC with milliseconds and `Z`.
+    """Return a time as the API reads it: ISO 8601 in UTC with milliseconds and `Z`.
 
     Raises:
         ValueError: It has no time zone, so what moment is meant cannot be known; or it is a text
-            that is no moment, or something else, such as a date.
+            that is not a time, or something else, such as a date.
     """
     if isinstance(value, str):
         try:
@@ -250,7 +250,7 @@ def timestamp(value: datetime | str, argument: str) -> str:
         )
     if value.utcoffset() is None:
         raise ValueError(
-            f"`{argument}` has no time zone, so what moment is meant is not known. Give a "
+            f"`{argument}` has no time zone, so the time is ambiguous. Give a "
             "datetime with a `tzinfo`, or a text with an offset. Nothing was sent."
         )
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

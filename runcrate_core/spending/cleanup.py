@@ -34,7 +34,7 @@ _FIRST_SERVER_ERROR: Final = 500
 CONFIRM_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
 # A launch whose outcome is unknown, and that the API lists nowhere after so long, never happened.
 NEVER_APPEARED_AFTER: Final = timedelta(minutes=10)
-# A resource that was launched may not be shown at once; until then a 404 is no end.
+# A resource that was launched may not be listed at once; until then a 404 does not mean its end.
 SHOWN_WITHIN: Final = timedelta(seconds=10)
 # The clocks of this computer and of the server may differ by so much.
 CLOCK_SKEW: Final = timedelta(minutes=2)
@@ -278,7 +278,7 @@ def _terminate(
     except RuncrateError as error:
         if entry.id is None or not is_usable(entry.id) or isinstance(error, _OtherResourceError):
             raise
-        # It cannot be looked at, which is no reason to let it run.
+        # It cannot be looked up, which is no reason to let it run.
         yield from _request_end(entry.kind, entry.id)
         return error.message, False
     if resource is None:

@@ -37,7 +37,7 @@ class SpendGuard:
         approve: Called before each launch, job and longer lifetime; any result but `True`
             refuses it.
         may_end_prefix: Whatever has the prefix of the limits may be terminated. Without it only
-            what the ledger holds: a name is no proof of who started something.
+            what the ledger holds: a name does not prove who started something.
         may_end_others: Everything may be terminated.
 
     Attributes:

@@ -46,7 +46,7 @@ def candidates_of(gpu_type: str | Sequence[str], gpu_count: int) -> tuple[Candid
         raise refused(f"{len(entries)} GPU types were given", f"Give 1 to {MAX_CANDIDATES}")
     found = [_CANDIDATE.fullmatch(entry.strip()) for entry in entries]
     if not all(found):
-        raise refused(f"{gpu_type!r} is no GPU type", "Give one such as `A100` or `A100-80GB:2`")
+        raise refused(f"{gpu_type!r} is not a GPU type", "Give one such as `A100` or `A100-80GB:2`")
     return tuple(
         Candidate(match["type"], int(match["count"] or gpu_count)) for match in found if match
     )

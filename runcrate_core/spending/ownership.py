@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Ownership:
     """Decides which resources a guard may terminate: by default those that its ledger holds.
 
-    A name is no proof: other people and other programs may use the same prefix.
+    A name proves nothing: other people and other programs may use the same prefix.
 
     Attributes:
         ledger: The ledger.

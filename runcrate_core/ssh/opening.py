@@ -62,7 +62,7 @@ def _private_key(settings: ShellSettings) -> Any:
     """Return the user's own key, if one was given.
 
     Raises:
-        ValueError: It is no private key, or its passphrase is wrong.
+        ValueError: It is not a private key, or its passphrase is wrong.
     """
     if settings.private_key is None:
         return None

@@ -98,7 +98,7 @@ def private_key_text(key: str | bytes | Path) -> bytes:
         key: A `Path` to its file, or its text.
 
     Raises:
-        ValueError: A string that is no key: it is never read as a path.
+        ValueError: A string that is not a key: it is never read as a path.
         OSError: The file cannot be read.
     """
     if isinstance(key, Path):

@@ -283,7 +283,7 @@ class AsyncInstanceShell:
             The URL here, such as `http://127.0.0.1:40123`.
 
         Raises:
-            ValueError: It is no port.
+            ValueError: It is not a valid port.
             OSError: The local port is in use.
 
         Example:

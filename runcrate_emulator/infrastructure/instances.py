@@ -215,7 +215,7 @@ routes = Endpoints()
 async def _list_types(call: Call) -> Result:
     """The whole catalogue, whatever the stock."""
     query = call.query
-    wanted = Wanted.model_construct(  # unchecked: a filter that fits nothing is no error
+    wanted = Wanted.model_construct(  # unchecked: a filter that matches nothing is not an error
         gpu_type=query.get("gpu_type") or None,
         region=query.get("region") or None,
         gpu_count=call.integer("gpu_count", 0, 1) or None,

@@ -1,6 +1,6 @@
 """Courses of job attempts: decided by `Emulator(on_job=...)`, logged, or commands that really run.
 
-A command really runs only with `run_commands=True`, as a process on this computer. It is no
+A command really runs only with `run_commands=True`, as a process on this computer. It is not a
 sandbox: the command may do whatever the user of this computer may do.
 """
 

@@ -27,7 +27,7 @@ _QUALITY, _EFFORT = 85, 2  # effort of 6; more takes longer and saves little on 
 
 
 class ImageFileError(ValueError):
-    """A file that is no image the emulator reads."""
+    """A file that is not an image that the emulator reads."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def open_image(data: bytes) -> Image.Image:
                 upright = ImageOps.exif_transpose(file)
                 return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever their parsing runs into
-        raise ImageFileError("it is no readable PNG, JPEG, WebP or GIF file") from None
+        raise ImageFileError("it is not a readable PNG, JPEG, WebP or GIF file") from None
     raise ImageFileError(f"it has more than {_MAX_PIXELS} pixels")
 
 
