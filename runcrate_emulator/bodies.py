@@ -1,4 +1,4 @@
-"""Reading what a client sent: JSON bodies, strictly and with the field named in the refusal.
+"""Request bodies: strict JSON, with the field named in errors.
 
 The documents leave open which status a bad field gets (400 in the seeds' table, 422 in the
 official SDK's README); the emulator responds 400 to what is missing, unknown or of the wrong type

@@ -35,7 +35,7 @@ def _planning(make: Callable[P, Fault]) -> "Callable[Concatenate[Emulator, P], F
     """A method that plans the fault that `make` returns for its arguments."""
 
     def fail(self: "Emulator", /, *args: P.args, **kwargs: P.kwargs) -> Fault:
-        """Let the next matching requests go wrong; see `Fault` for every argument.
+        """Inject a fault into the next matching requests; see `Fault` for every argument.
 
         Faults planned for the same route strike one after the other.
         """
@@ -190,7 +190,7 @@ class Emulator:
 
     @property
     def ssh(self) -> "SshServers":
-        """The SSH servers of the instances, for tests that look at them or let them fail.
+        """The SSH servers of the instances, for tests that inspect them or let them fail.
 
         Raises:
             RuntimeError: There are none.

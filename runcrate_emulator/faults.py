@@ -1,4 +1,4 @@
-"""Faults on demand: which request is hit by which fault. `response` and `gateway` apply them."""
+"""Faults on demand: the requests that they hit. `response` and `gateway` apply them."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ Moment = Literal["request", "work"]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong, for the next requests that match.
+    """One fault, for the next requests that match.
 
     A fault without a status, body or break only adds `latency_s` and `headers` to the response.
 
@@ -74,7 +74,7 @@ class Fault:
         return self.drop_connection or (self.replaces_response and self.after == "request")
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request, its path without version prefix, is meant."""
+        """Return whether the fault applies to a request, its path without version prefix."""
         wanted_method, wanted_path = self.route.split(" ", 1)
         if wanted_method not in ("*", method):
             return False

@@ -1,4 +1,4 @@
-"""Made files (media, job artifacts) and the short-lived signed links they are served by."""
+"""Generated files (media, job artifacts) and their short-lived signed links."""
 
 import hashlib
 import hmac
@@ -48,7 +48,7 @@ class Signer:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file that the emulator made."""
+    """One generated file."""
 
     id: str
     kind: str
@@ -58,7 +58,7 @@ class StoredFile:
 
 
 class FileStore:
-    """The made files by id, in the order of making; beyond `max_bytes` the oldest go."""
+    """The generated files by id, oldest first; beyond `max_bytes` the oldest are removed."""
 
     def __init__(
         self, new_id: Callable[[str], str], signer: Signer, max_bytes: int = MAX_KEPT_BYTES
@@ -99,7 +99,7 @@ class FileStore:
         return self._files.get(file_id)
 
     def remove(self, file_id: str) -> None:
-        """Forget a file; links to it get a 404 from now on."""
+        """Remove a file; links to it get a 404 from now on."""
         gone = self._files.pop(file_id, None)
         if gone is not None:
             self._bytes -= len(gone.data)
@@ -109,7 +109,7 @@ class FileStore:
         return next((file for file in self._files.values() if file.name == name), None)
 
     def newest(self, count: int) -> list[StoredFile]:
-        """The last files made, newest first."""
+        """The last generated files, newest first."""
         return list(self._files.values())[: -count - 1 : -1]
 
 

@@ -1,4 +1,4 @@
-"""The gateway that every request passes: origin, journal, key, rate limit, faults, last resort.
+"""The gateway of all requests: origin, journal, key, rate limit, faults, last resort.
 
 A pure ASGI middleware, so that a streamed response passes chunk by chunk and costs next to nothing.
 """
@@ -164,7 +164,7 @@ class Gateway:
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuse what a web page elsewhere can make a browser send.
+    """Refuse cross-origin requests of browsers.
 
     A page whose name resolves to this computer sends its own `Host`, any other page its `Origin`.
     """
@@ -197,6 +197,6 @@ def _fault_response(fault: Fault, surface: Surface) -> Response:
     status = fault.status or 200
     if fault.body is not None:
         return Response(fault.body, status, media_type="application/json")
-    message = fault.message or "A fault that was asked for with `Emulator.fail`."
+    message = fault.message or "A fault that `Emulator.fail` injected."
     error = ApiError(status, fault.code or usual_code(status), message, details=fault.details)
     return _refusal(error, surface)

@@ -1,4 +1,4 @@
-"""API keys: how they look, how they are sent, and how they may be shown."""
+"""API keys: format, header, and masked form."""
 
 from collections.abc import Mapping
 

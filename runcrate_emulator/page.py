@@ -1,4 +1,4 @@
-"""The page at `/`: what is going on, for people. Plain HTML that refreshes itself."""
+"""The status page at `/`: plain HTML that refreshes automatically."""
 
 import math
 from bisect import bisect_right
@@ -199,7 +199,7 @@ def _requests(world: World) -> str:
 def _media(world: World) -> str:
     made = world.media.newest(_SHOWN_MEDIA)
     if not made:
-        return '<p class="empty">Nothing made yet.</p>'
+        return '<p class="empty">Nothing generated yet.</p>'
     # A link that stays the same for an hour, so that the browser does not load it again and again.
     valid_for_s = 2 * LINK_LIFETIME_S - world.clock.now().timestamp() % LINK_LIFETIME_S
     tiles: list[str] = []

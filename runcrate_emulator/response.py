@@ -1,4 +1,4 @@
-"""The way out of the gateway: adds headers, and breaks a response in the way a fault asks for."""
+"""Response writer of the gateway: adds headers, and applies faults to responses."""
 
 from collections.abc import Callable
 

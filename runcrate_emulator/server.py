@@ -110,7 +110,7 @@ def bind(port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise OSError(
-                errno.EADDRINUSE, f"Port {port} is in use. Name another one, or 0 for a free one."
+                errno.EADDRINUSE, f"Port {port} is in use. Choose another one, or 0 for a free one."
             ) from None
         raise
     return listener

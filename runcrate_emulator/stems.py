@@ -67,7 +67,7 @@ _ENDINGS: Final = tuple(
         (r"y$", "i"),
     )
 )
-"""Endings that are taken off one after the other, where enough of the word is left."""
+"""Suffixes that are removed one after the other, where enough of the word is left."""
 
 
 def stems(text: str) -> list[str]:

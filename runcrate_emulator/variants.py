@@ -106,7 +106,7 @@ class Change:
     refuses: bool = False
 
     def means(self, exchange: Exchange) -> bool:
-        """Return whether this exchange is meant."""
+        """Return whether the change applies to an exchange."""
         method, _, path = self.endpoint.partition(" ")
         is_below = path.endswith("*") and exchange.path.startswith(path[:-1])
         is_endpoint = method in ("*", exchange.method) and (is_below or path == exchange.path)

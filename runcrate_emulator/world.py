@@ -1,4 +1,4 @@
-"""The emulated world: everything that exists, the passing of time, and who pays.
+"""The emulated world: the resources of a workspace, its clock and its ledger.
 
 Endpoints reach it as `request.app.state.world`. All of it belongs to the server's event loop; tests
 may read it, and set between requests what on the real service is set on the dashboard (budgets,
@@ -156,7 +156,7 @@ class World:
         return self.clock.now()
 
     def settle(self) -> None:
-        """Let everything happen that was due up to now.
+        """Apply everything that is due up to now.
 
         Called before every request. A test that changes a plain attribute (such as `sold_out`)
         after some time calls it first, so that the change does not count for the time before.

@@ -1,4 +1,4 @@
-"""`Reply`: what a chat model says to a request, before the limits of the request are applied."""
+"""`Reply`: a chat model's reply to a request, before the limits of the request are applied."""
 
 import json
 from collections.abc import Mapping
@@ -125,7 +125,7 @@ class Reply:
     def error(
         cls,
         status: int,
-        message: str = "An error that a script asked for.",
+        message: str = "An error that a script returned.",
         *,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,

@@ -1,4 +1,4 @@
-"""Reading the body of a chat request, strictly: what is wrong is named by its field.
+"""Chat request bodies: strict parsing, with the field named in errors.
 
 A field that is missing or of a wrong form is 400, a model parameter out of its range 422, both with
 the code `validation_error` (seeds 000, 001 and 003). Fields that are not documented pass through,
@@ -45,7 +45,7 @@ def _decoded(text: object) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
-        raise ValueError("holds no valid base64 data") from None
+        raise ValueError("does not contain valid base64 data") from None
 
 
 def _linked(text: object) -> Attachment:
@@ -221,7 +221,7 @@ def _messages(bodies: list[_MessageBody], model: Model) -> tuple[Message, ...]:
         if body.content is None and not body.tool_calls:
             raise invalid(f"{field}.content", "must be a string or a list of parts.")
         if body.role == "tool" and body.tool_call_id not in known:
-            raise invalid(f"{field}.tool_call_id", "belongs to no tool call before it.")
+            raise invalid(f"{field}.tool_call_id", "does not belong to an earlier tool call.")
         known |= {call.id for call in body.tool_calls}
         parts = [
             _part(part, f"{field}.content[{place}]", model)

@@ -1,4 +1,4 @@
-"""Scripted chat: the queue of replies, the `on_chat` function, and what goes wrong with them."""
+"""Scripted chat: the queue of replies, the `on_chat` function, and their errors."""
 
 import inspect
 from collections import deque

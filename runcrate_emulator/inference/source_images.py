@@ -1,4 +1,4 @@
-"""Where the images come from that a request wants edited or animated.
+"""Source images of edits and videos: URLs, data URIs or base64.
 
 Seed 003: a source is a URL, a data URI or plain base64. Of URLs the emulator takes its own.
 """
@@ -34,7 +34,7 @@ async def _loaded(request: Request, name: str, value: str) -> Image.Image:
     is_url = value[:8].lower().startswith(("http://", "https://"))
     data = _own_file(request, name, value) if is_url else _decoded(name, value)
     if len(data) > _MAX_FILE_BYTES:
-        problem = f"is larger than {_MAX_FILE_BYTES // 2**20} MB; nothing was made."
+        problem = f"is larger than {_MAX_FILE_BYTES // 2**20} MB; nothing was generated."
         raise too_large(name, problem)
     try:
         return await in_thread(request, open_image, data)
@@ -69,5 +69,5 @@ def _own_file(request: Request, name: str, text: str) -> bytes:
     try:
         data: bytes = request.app.state.world.media.open(url.path, dict(parse_qsl(url.query))).data
     except ApiError as refusal:
-        refuse(name, f"is a link that does not open ({refusal.message})", OUT_OF_RANGE)
+        refuse(name, f"is a link that cannot be opened ({refusal.message})", OUT_OF_RANGE)
     return data

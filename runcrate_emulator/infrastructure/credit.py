@@ -64,7 +64,7 @@ def is_budget_spent(world: World, environment: Environment) -> bool:
 def require_credit(
     world: World, environment: Environment, done: Literal["run", "launched"]
 ) -> None:
-    """Refuse what nobody can pay for: an inference request that is run, or a launch."""
+    """Refuse an inference request or a launch that is not covered by the balance or budget."""
     if floating_balance(world) <= 0:
         problem = f"The balance is used up; nothing was {done}. Top it up."
         raise ApiError(402, "insufficient_credits", problem)

@@ -1,4 +1,4 @@
-"""An instance's life as pure functions of the time: status, cost, and when and why it stops.
+"""Instance lifecycle as pure functions of the time: status, cost, time and reason of its stop.
 
 A client launches it, or a job has it for itself.
 """
@@ -56,7 +56,7 @@ class Instance:
 
     @property
     def runs_from(self) -> datetime:
-        """When it is ready, and begins to cost."""
+        """Time from which it is ready and billed."""
         return self.created_at + BOOT_TIME
 
     @property

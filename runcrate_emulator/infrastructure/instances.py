@@ -88,7 +88,7 @@ class LaunchSpec(Wanted):
             refuse("gpu_type", "or `instance_type_id` is required")
         if self.launch_script_base64 is not None:
             if self.launch_script is not None:
-                refuse("launch_script_base64", "cannot be given beside `launch_script`", 422)
+                refuse("launch_script_base64", "cannot be given together with `launch_script`", 422)
             try:
                 base64.b64decode(self.launch_script_base64, validate=True).decode()
             except ValueError:
@@ -163,7 +163,9 @@ def choose_type(world: World, wanted: Wanted) -> InstanceType:
     fitting = types_that_fit(wanted)
     if not fitting:
         field = "gpu_type" if wanted.instance_type_id is None else "instance_type_id"
-        refuse(field, "and the other wishes fit no instance type; list the types", OUT_OF_RANGE)
+        refuse(
+            field, "and the other conditions match no instance type; list the types", OUT_OF_RANGE
+        )
     in_stock = [kind for kind in fitting if not world.sold_out & {kind.gpu_type, kind.id}]
     if not in_stock:
         raise ApiError(

@@ -1,4 +1,4 @@
-"""A job's life: queued, launched, run, retried, ended. What is due happens in `settle`."""
+"""Job lifecycle: queued, launched, run, retried, ended. What is due happens in `settle`."""
 
 import contextlib
 import hashlib
@@ -73,7 +73,7 @@ def submit_group(
 
 
 def cancel(world: World, job: Job) -> None:
-    """End a live job because its owner wants so."""
+    """Cancel a live job."""
     end = _finish if job.status == "queued" else _end_attempt
     end(world, job, "cancelled")
 
@@ -266,7 +266,7 @@ def _finish(world: World, job: Job, status: JobStatus, *, error: str | None = No
 
 
 def _announce(world: World, job: Job) -> None:
-    """Leave word for the job's webhook that it runs, or that it has ended."""
+    """Queue the job's webhook: it runs, or it has ended."""
     event: webhooks.WebhookEvent = "started" if job.is_live else "finished"
     if job.spec.webhook_url is not None and event in (job.spec.webhook_events or _DEFAULT_EVENTS):
         view = job_view(world, job)

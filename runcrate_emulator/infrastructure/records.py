@@ -1,4 +1,4 @@
-"""The plain records of the workspace: what an environment, a volume, a key, a schedule is.
+"""Records of the workspace: environments, volumes, keys, schedules.
 
 Instances and jobs, which have a life of their own, are in `instance_life` and `job_record`.
 """
@@ -86,7 +86,7 @@ ScheduleOutcome = Literal[
 
 @dataclass
 class Schedule:
-    """A launch that starts later, once (`run_at`) or again and again (`cron`).
+    """A launch that starts later, once (`run_at`) or repeatedly (`cron`).
 
     Attributes:
         api_key: The key that created it or last changed its timing; a run launches as this key.

@@ -1,4 +1,4 @@
-"""Schedules: start an instance or a job later, once or again and again.
+"""Schedules: start an instance or a job later, once or repeatedly.
 
 Day of month, day of week and changes of the clock count as in Debian's cron.
 """
@@ -40,7 +40,7 @@ def shortest_gap_minutes(expression: str) -> int:
     try:
         cron = CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise ValueError(f"has a field that cannot be: {error}") from None
+        raise ValueError(f"has an invalid field: {error}") from None
     minutes, hours = sorted(cron.minutes), sorted(cron.hours)
     within = [b - a for a, b in pairwise(minutes)]
     over_the_hour = [
@@ -160,7 +160,7 @@ async def _update_schedule(call: Call) -> Result:
 
 @routes.add("DELETE /schedules/{id}")
 async def _delete_schedule(call: Call) -> Result:
-    """Delete a schedule; the instances and jobs that it launched go on."""
+    """Delete a schedule; the instances and jobs that it launched keep running."""
     del call.world.schedules[call.find(call.world.schedules, "schedule").id]
     return None
 

@@ -1,4 +1,4 @@
-"""Letting the world live up to now.
+"""Advance the world to the present emulated time.
 
 Nothing runs in the background: before every request the emulator lives through all that was due
 since the last one (instances ready or stopped, jobs ended, schedules fired, weeks of storage paid,
@@ -33,7 +33,7 @@ _SUBJECTS = (
 
 
 def settle(world: World, now: datetime) -> None:
-    """Live through everything that is due up to a moment."""
+    """Apply everything that is due up to a time."""
     while True:
         dues = [s.due(world, record) for s in _SUBJECTS for record in s.records(world).values()]
         due = min((moment for moment in dues if moment is not None), default=None)

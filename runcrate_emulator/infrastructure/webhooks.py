@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("runcrate_emulator.webhooks")
 _LOOK_S = 0.02  # real seconds
 _RESPONSE_S = 10.0  # real seconds that a receiver may take
-_NOT_LOCAL = "not sent: the emulator calls only addresses of this computer"
+_NOT_LOCAL = "not sent: the emulator calls only loopback URLs"
 WebhookEvent = Literal["started", "finished"]
 
 SIGNATURE_HEADER = "X-Runcrate-Emulator-Signature"
@@ -86,7 +86,7 @@ def announce(
 
 
 def is_acceptable(url: str) -> bool:
-    """True if a job may name an address: https, and for this computer also plain http."""
+    """True if a job may name a URL: https, and for loopback also plain http."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it checks it

@@ -84,7 +84,7 @@ def test_nothing_is_sent_elsewhere_and_that_is_said(emulator, submit, caplog):
     assert eventually(lambda: len(emulator.webhooks) == 1)
     (hook,) = emulator.webhooks
     assert (hook.job_id, hook.event, hook.status) == (job["id"], "finished", None)
-    assert "only addresses of this computer" in str(hook.problem)
+    assert "only loopback URLs" in str(hook.problem)
     assert hook.json["job"]["status"] == "succeeded"
     assert "not sent" in caplog.text
     assert "secret" not in caplog.text + repr(hook)
