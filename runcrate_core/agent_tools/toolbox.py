@@ -89,8 +89,8 @@ class AgentToolbox:
                 limits,
                 ledger=self.ledger,
                 approve=approve,
-                may_end_prefix=allow_terminating_prefix,
-                may_end_others=allow_terminating_others,
+                may_terminate_prefix=allow_terminating_prefix,
+                may_terminate_others=allow_terminating_others,
             )
         )
         self._context = ToolContext(

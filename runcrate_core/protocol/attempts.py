@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
 
 T = TypeVar("T")
-Opened = TypeVar("Opened", bound=StreamedResponse)
+StreamedT = TypeVar("StreamedT", bound=StreamedResponse)
 # Makes one attempt. A complete response or a failure is decided on, an opened body is a success.
-Exchange = Callable[["Request"], Generator[Step, Any, Response | TransportFailure | Opened]]
+Exchange = Callable[["Request"], Generator[Step, Any, Response | TransportFailure | StreamedT]]
 
 logger = logging.getLogger("runcrate_core")
 _NOT_FOUND = 404
@@ -99,8 +99,8 @@ def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]
 
 
 def open_body(
-    request: Request, context: CallContext, exchange: Exchange[Opened]
-) -> Generator[Step, Any, Opened]:
+    request: Request, context: CallContext, exchange: Exchange[StreamedT]
+) -> Generator[Step, Any, StreamedT]:
     """Open a response with its retries and return what `exchange` opened, its body unread.
 
     Raises:
@@ -113,8 +113,8 @@ def open_body(
 
 
 def attempts(
-    request: Request, context: CallContext, exchange: Exchange[Opened]
-) -> Generator[Step, Any, Response | Opened]:
+    request: Request, context: CallContext, exchange: Exchange[StreamedT]
+) -> Generator[Step, Any, Response | StreamedT]:
     """Send a request until it succeeds or must not be retried.
 
     Args:
@@ -145,12 +145,12 @@ def attempts(
                 return reply
             if may_have_been_received and _finds_nothing(request, reply):
                 return Response(status=_NO_CONTENT)
-            refusal = _refusal(reply, context.secrets)
-            may_have_been_received |= may_have_acted(reply, refusal.decisive_code)
+            error_body = _error_body(reply, context.secrets)
+            may_have_been_received |= may_have_acted(reply, error_body.decisive_code)
             decision = decide_retry(
                 request,
                 reply,
-                error_code=refusal.decisive_code,
+                error_code=error_body.decisive_code,
                 attempts=number,
                 elapsed_s=policy.clock() - started,
                 policy=policy,
@@ -158,7 +158,7 @@ def attempts(
             if not isinstance(decision, GiveUp) and not context.budget.take():
                 decision = GiveUp("the retry budget is spent, as many calls are failing")
             if isinstance(decision, GiveUp):
-                error = _error(request, reply, refusal, number, decision, context.secrets)
+                error = _error(request, reply, error_body, number, decision, context.secrets)
                 error.may_have_been_received = may_have_been_received
                 raise error
             _log_retry(request, reply, decision.seconds, number)
@@ -168,8 +168,8 @@ def attempts(
 
 
 def _one_attempt(
-    request: Request, number: int, context: CallContext, exchange: Exchange[Opened]
-) -> Generator[Step, Any, Response | TransportFailure | Opened]:
+    request: Request, number: int, context: CallContext, exchange: Exchange[StreamedT]
+) -> Generator[Step, Any, Response | TransportFailure | StreamedT]:
     policy = context.policy
     # The rate limit is of the key, which other hosts never see.
     limiter = context.limiter if request.surface is not Surface.EXTERNAL else None
@@ -177,7 +177,7 @@ def _one_attempt(
         while (pause := limiter.acquire(policy.clock(), policy.random)) > 0:
             yield Sleep(pause)
     sent_at = policy.clock()
-    reply: Response | TransportFailure | Opened | None = None
+    reply: Response | TransportFailure | StreamedT | None = None
     try:
         reply = yield from exchange(request)
     finally:
@@ -231,7 +231,7 @@ def may_have_acted(reply: Response | TransportFailure, error_code: str) -> bool:
             return unknown and not refused
 
 
-def _refusal(reply: Response | TransportFailure, secrets: tuple[str, ...]) -> ErrorBody:
+def _error_body(reply: Response | TransportFailure, secrets: tuple[str, ...]) -> ErrorBody:
     if isinstance(reply, Response):
         return parse_error_body(reply.body, secrets)
     return ErrorBody("", None, None)
@@ -240,7 +240,7 @@ def _refusal(reply: Response | TransportFailure, secrets: tuple[str, ...]) -> Er
 def _error(
     request: Request,
     reply: Response | TransportFailure,
-    refusal: ErrorBody,
+    error_body: ErrorBody,
     number: int,
     decision: GiveUp,
     secrets: tuple[str, ...],
@@ -250,7 +250,7 @@ def _error(
     return error_of_response(
         reply,
         request,
-        refusal,
+        error_body,
         attempts=number,
         why_not_repeated=decision.reason,
         secrets=secrets,

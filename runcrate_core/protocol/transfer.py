@@ -218,7 +218,7 @@ class Transfer:
     def cut(self) -> int:
         """Take note of a cut; return how many there were without progress between them.
 
-        Nothing is kept of a file whose rest cannot be asked for without mixing two files.
+        Nothing is kept of a file whose rest cannot be requested without mixing two files.
         """
         if self._tag is None:
             self.forget()

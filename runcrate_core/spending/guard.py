@@ -36,9 +36,9 @@ class SpendGuard:
         ledger: The ledger to keep; a new one when not given.
         approve: Called before each launch, job and longer lifetime; any result but `True`
             refuses it.
-        may_end_prefix: Whatever has the prefix of the limits may be terminated. Without it only
+        may_terminate_prefix: Resources with the prefix of the limits may be terminated. Otherwise only
             what the ledger holds: a name does not prove who started something.
-        may_end_others: Everything may be terminated.
+        may_terminate_others: Everything may be terminated.
 
     Attributes:
         limits: Spending limits.
@@ -58,8 +58,8 @@ class SpendGuard:
         *,
         ledger: SpendLedger | None = None,
         approve: ApproveCallback | None = None,
-        may_end_prefix: bool = False,
-        may_end_others: bool = False,
+        may_terminate_prefix: bool = False,
+        may_terminate_others: bool = False,
     ) -> None:
         if not isinstance(limits, SpendLimits):
             raise ConfigurationError(
@@ -70,7 +70,7 @@ class SpendGuard:
         self.ledger = ledger if ledger is not None else SpendLedger()
         approval = Approval(approve)
         reservations = Reservations(limits, self.ledger, self)
-        ownership = Ownership(self.ledger, limits, may_end_prefix, may_end_others)
+        ownership = Ownership(self.ledger, limits, may_terminate_prefix, may_terminate_others)
         parts = (limits, self.ledger, approval, reservations, ownership)
         instances, jobs = GuardedInstances(*parts), GuardedJobs(*parts)
         self.phase: object = object()

@@ -83,7 +83,8 @@ async def _passed_on(
         async for part in response.aiter_bytes():
             yield part
     except httpx.HTTPError as error:
-        message = f"The chat upstream {upstream.name} closed the connection early ({type(error).__name__})."
+        problem = f"closed the connection early ({type(error).__name__})"
+        message = f"The chat upstream {upstream.name} {problem}."
         failure = {"error": {"message": message, "type": "server_error", "code": "upstream_lost"}}
         yield b"data: " + json.dumps(failure).encode() + b"\n\n"
     finally:

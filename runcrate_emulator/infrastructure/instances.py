@@ -164,7 +164,7 @@ def choose_type(world: World, wanted: Wanted) -> InstanceType:
     if not fitting:
         field = "gpu_type" if wanted.instance_type_id is None else "instance_type_id"
         refuse(
-            field, "and the other conditions match no instance type; list the types", OUT_OF_RANGE
+            field, "matches no instance type with the other fields; list the types", OUT_OF_RANGE
         )
     in_stock = [kind for kind in fitting if not world.sold_out & {kind.gpu_type, kind.id}]
     if not in_stock:
