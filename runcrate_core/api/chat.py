@@ -67,7 +67,7 @@ class ChatParams:
         return CompletionContext(is_single, self.body.get("messages"))
 
 
-def draft(
+def completion_params(
     *,
     model: str,
     messages: Sequence[Mapping[str, Any] | ChatMessage],
@@ -226,15 +226,15 @@ def _refuse_positional(method: str, arguments: tuple[object, ...]) -> None:
 class Completions(SyncResource):
     """`client.chat.completions`."""
 
-    create = endpoint(create_call(draft), result="ChatCompletion")
-    stream = stream_endpoint(stream_request(draft))
+    create = endpoint(create_call(completion_params), result="ChatCompletion")
+    stream = stream_endpoint(stream_request(completion_params))
 
 
 class AsyncCompletions(AsyncResource):
     """`client.chat.completions` of the asynchronous client."""
 
-    create = async_endpoint(create_call(draft), result="ChatCompletion")
-    stream = async_stream_endpoint(stream_request(draft))
+    create = async_endpoint(create_call(completion_params), result="ChatCompletion")
+    stream = async_stream_endpoint(stream_request(completion_params))
 
 
 class Chat(SyncResource):

@@ -46,11 +46,11 @@ class _StreamState:
         self._started_at = 0.0
         self._closed = False
 
-    def _plan(self) -> Generator[Step, Any, OpenedStream]:
-        """Return how to open the stream, once: a second request would be paid for unnoticed."""
+    def _opening(self) -> Generator[Step, Any, OpenedStream]:
+        """Return the flow that opens the stream, once: a second one would be billed unnoticed."""
         if self._started is not None:
             raise ConfigurationError(
-                "A stream is entered once, and this one was. Nothing was sent again. Ask for "
+                "A stream can be entered once, and this one was. Nothing was sent again. Create "
                 "another with `chat.completions.stream(...)`."
             )
         driver = self._driver
@@ -79,15 +79,15 @@ class _StreamState:
 
     @property
     def completion(self) -> ChatCompletion:
-        """The chunks read so far, folded into what a response without streaming would be.
+        """The chunks read so far, folded into the form of a response without streaming.
 
         Raises:
             ResponseFormatError: A field of it is of a wrong type; it is named, not shown.
         """
         stream, folded = self._stream, self._stream.reader.completion()
         head = Response(stream.status, stream.headers)
-        whole = validated(ChatCompletion, folded, head, self._request)
-        return whole.with_response(self.response)
+        completion = validated(ChatCompletion, folded, head, self._request)
+        return completion.with_response(self.response)
 
     def _end_event(self, content: bool) -> RequestEvent:  # noqa: FBT001 - called by `emit` alone
         stream = self._stream
@@ -135,7 +135,7 @@ class ChatStream(_StreamState):
     _driver: SyncDriver
 
     def __enter__(self) -> Self:
-        self._started = self._driver.run(self._plan())
+        self._started = self._driver.run(self._opening())
         body = self._started.body
         self._forgotten = weakref.finalize(self, _close_forgotten, body)
         self._forgotten.atexit = False
@@ -208,7 +208,7 @@ class AsyncChatStream(_StreamState):
         if self._prepare is not None:
             self._prepared = await run_in_steps(self._prepare)
             self._prepare = None
-        self._started = await self._driver.run(self._plan())
+        self._started = await self._driver.run(self._opening())
         body = self._started.body
         self._forgotten = weakref.finalize(
             self, _aclose_forgotten, body, asyncio.get_running_loop()

@@ -36,8 +36,8 @@ class SpendGuard:
         ledger: The ledger to keep; a new one when not given.
         approve: Called before each launch, job and longer lifetime; any result but `True`
             refuses it.
-        may_terminate_prefix: Resources with the prefix of the limits may be terminated. Otherwise only
-            what the ledger holds: a name does not prove who started something.
+        may_terminate_prefix: Resources with the prefix of the limits may be terminated.
+            Otherwise only what the ledger holds: a name does not prove who started something.
         may_terminate_others: Everything may be terminated.
 
     Attributes:
