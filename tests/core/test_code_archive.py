@@ -22,7 +22,7 @@ from runcrate_core.protocol.code_archive import (
     Choice,
     Entry,
     Kind,
-    in_order,
+    in_archive_order,
 )
 
 ALL = Choice()
@@ -112,7 +112,7 @@ def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind):
 
 
 def test_a_folder_comes_before_what_only_sorts_like_it():
-    ordered = in_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
+    ordered = in_archive_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
     assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
 
 

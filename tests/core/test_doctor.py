@@ -87,11 +87,11 @@ def test_the_key_is_judged_by_its_form_and_never_shown(variables, level, is_sent
 )
 def test_an_address_that_is_not_usable_is_not_asked(url):
     variables = {"RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
-    found = by_subject(doctor.address_findings(variables))
-    assert found["infrastructure address"].level is Level.PROBLEM
-    assert "RUNCRATE_API_URL" in found["infrastructure address"].advice
-    assert "secret" not in found["infrastructure address"].lines()
-    assert found["inference address"].level is Level.OK
+    found = by_subject(doctor.url_findings(variables))
+    assert found["infrastructure URL"].level is Level.PROBLEM
+    assert "RUNCRATE_API_URL" in found["infrastructure URL"].advice
+    assert "secret" not in found["infrastructure URL"].lines()
+    assert found["inference URL"].level is Level.OK
     assert doctor.collect(variables).probes == ()
 
 

@@ -40,7 +40,7 @@ def test_before_the_first_response_only_so_many_go_out(answered, go_out):
     limiter = RateLimiter()
     assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
     assert 0 < limiter.acquire(0.0, lambda: 0.0) < 0.1
-    limiter.settle(None, answered=answered, now=0.0)
+    limiter.release(None, answered=answered, now=0.0)
     assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(go_out)] == [0.0] * go_out
     assert (limiter.acquire(0.0, lambda: 0.0) > 0) is not answered
 
@@ -48,7 +48,7 @@ def test_before_the_first_response_only_so_many_go_out(answered, go_out):
 def test_a_spent_window_is_waited_for():
     limiter = RateLimiter()
     limiter.acquire(0.0, lambda: 0.0)
-    limiter.settle(RateLimit(10, 1, 30.0), answered=True, now=0.0)
+    limiter.release(RateLimit(10, 1, 30.0), answered=True, now=0.0)
     assert limiter.acquire(1.0, lambda: 0.0) == 0.0
     assert limiter.acquire(1.0, lambda: 0.0) == 29.0
     assert limiter.acquire(1.0, lambda: 1.0) == 29.25
@@ -60,7 +60,7 @@ def test_calls_under_way_are_counted_before_the_server_counts_them():
     limiter = RateLimiter()
     for _ in range(3):
         limiter.acquire(0.0, lambda: 0.0)
-    limiter.settle(RateLimit(10, 4, 30.0), answered=True, now=0.0)
+    limiter.release(RateLimit(10, 4, 30.0), answered=True, now=0.0)
     assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(2)] == [0.0, 0.0]
     assert limiter.acquire(0.0, lambda: 0.0) == 30.0
 
@@ -68,9 +68,9 @@ def test_calls_under_way_are_counted_before_the_server_counts_them():
 def test_a_new_window_replaces_the_old_one():
     limiter = RateLimiter()
     limiter.acquire(0.0, lambda: 0.0)
-    limiter.settle(RateLimit(10, 0, 5.0), answered=True, now=0.0)
+    limiter.release(RateLimit(10, 0, 5.0), answered=True, now=0.0)
     assert limiter.acquire(5.0, lambda: 0.0) == 0.0
-    limiter.settle(RateLimit(10, 9, 60.0), answered=True, now=5.0)
+    limiter.release(RateLimit(10, 9, 60.0), answered=True, now=5.0)
     assert limiter.acquire(6.0, lambda: 0.0) == 0.0
 
 
@@ -80,7 +80,7 @@ def test_a_new_window_replaces_the_old_one():
 def test_headers_that_make_no_sense_hold_nothing_back(state):
     limiter = RateLimiter()
     limiter.acquire(0.0, lambda: 0.0)
-    limiter.settle(state, answered=True, now=0.0)
+    limiter.release(state, answered=True, now=0.0)
     assert limiter.acquire(0.0, lambda: 0.0) == 0.0
 
 

@@ -13,7 +13,7 @@ from runcrate_core.spending.instance_selection import (
     Candidate,
     candidates_of,
     cheapest,
-    dearest_for_job,
+    most_expensive_for_job,
 )
 from runcrate_core.spending.money import cents
 from runcrate_emulator import JobOutcome
@@ -106,12 +106,12 @@ def test_a_city_counts_as_any_region():
     candidate = Candidate("A", 1)
 
     def dearest(region):
-        return dearest_for_job(offered, rc.SpendLimits(), candidate, region).id
+        return most_expensive_for_job(offered, rc.SpendLimits(), candidate, region).id
 
     assert [dearest(region) for region in (None, "Paris", "us-east", "!")] == ["b", "b", "a", "b"]
     unpriced = [InstanceType(id="d", gpu_type="A", gpu_count=1)]
     with pytest.raises(rc.SpendRefusedError, match="is not known"):
-        dearest_for_job(unpriced, rc.SpendLimits(), candidate, None)
+        most_expensive_for_job(unpriced, rc.SpendLimits(), candidate, None)
     with pytest.raises(rc.SpendRefusedError, match="none of the 1 instance types"):
         cheapest(unpriced, rc.SpendLimits(), gpu_count=1)
     assert candidates_of("A100", 2) == (Candidate("A100", 2),)

@@ -15,7 +15,7 @@ from runcrate_core.verification.assumptions import ASSUMPTIONS, Level
 from runcrate_core.verification.exchanges import Exchanges
 from runcrate_core.verification.launch import cheapest_offer, launch_probes
 from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
-from runcrate_core.verification.report import Report, Verdict, judge
+from runcrate_core.verification.report import Report, Verdict, evaluate
 from runcrate_core.verification.verify import Limit, verify
 from runcrate_emulator import Emulator
 from runcrate_emulator.variants import CHANGES, observed_variants
@@ -52,7 +52,7 @@ def probe(client: rc.Runcrate, level: Level) -> Report:
         assert offer is not None
         guard = rc.SpendGuard(offer.limits())
         exchanges = exchanges.merged(client.run(launch_probes(guard, offer)))
-    return judge(exchanges, {Level.FREE, level})
+    return evaluate(exchanges, {Level.FREE, level})
 
 
 def test_the_emulator_is_what_is_assumed_at_every_level(client):
@@ -281,4 +281,4 @@ def test_no_odd_response_breaks_an_observation(reply):
     for assumption in PROBED:
         observed: Any = assumption.observe(exchanges)
         assert observed is None or isinstance(observed, str), assumption.id
-    assert judge(exchanges, set(Level)).to_text()
+    assert evaluate(exchanges, set(Level)).to_text()
