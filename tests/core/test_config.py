@@ -41,8 +41,8 @@ def test_addresses_with_and_without_version_part_are_sent_in_ascii(given, infere
         ("file:///etc/passwd", "https://"),
         ("api.runcrate.ai/v1", "https://"),
         ("https://", "https://"),
-        ("https://[::1", "not an address"),
-        ("https://x.example:port", "not an address"),
+        ("https://[::1", "not a URL"),
+        ("https://x.example:port", "not a URL"),
         *(
             (f"https://{host}", "is not usable")
             for host in ("a..b", "a" * 64 + ".b", ".b", "a%z.b", "xn--ü.b", "\uff11.b")

@@ -359,7 +359,7 @@ def test_56_a_refusal_of_a_signed_url_shows_nothing_of_it(download):
     body = b"<Error><SignatureProvided>c2VjcmV0</SignatureProvided></Error>"
     download.start(Reply(403, body=[body], length=len(body)))
     url = f"{download.server.url}/a?X-Amz-Signature=c2VjcmV0"
-    with pytest.raises(rc.PermissionDeniedError, match="Such addresses expire") as caught:
+    with pytest.raises(rc.PermissionDeniedError, match="Such URLs expire") as caught:
         download(source=url)
     shown = f"{caught.value} {caught.value!r} {caught.value.__dict__}"
     assert "c2VjcmV0" not in shown

@@ -129,11 +129,11 @@ def test_a_target_is_checked_before_anything_is_done(tmp_path):
     require_target(tmp_path / "new.txt")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         require_target(tmp_path / "missing" / "new.txt")
-    with pytest.raises(IsADirectoryError, match="not a folder"):
+    with pytest.raises(IsADirectoryError, match="not a file"):
         require_target(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     for device in (tmp_path / "pipe", Path("/dev/null")):
-        with pytest.raises(OSError, match="not a pipe or device"):
+        with pytest.raises(OSError, match="a pipe or device"):
             require_target(device)
 
 

@@ -38,7 +38,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("audio.transcriptions.create", AUDIO | {"file": "recording.wav"}, "`file` is text"),
     ("audio.transcriptions.create", AUDIO | {"file": "/etc/passwd"}, "`file` is text"),
     ("audio.transcriptions.create", AUDIO | {"file": b""}, "`file` is empty"),
-    ("audio.transcriptions.create", AUDIO | {"file": PNG}, "`file` is `image/png`, not a record"),
+    ("audio.transcriptions.create", AUDIO | {"file": PNG}, "`file` is `image/png`, not audio"),
     ("audio.transcriptions.create", AUDIO | {"file": "data:audio/wav;base64,!"}, "valid base64"),
     ("audio.transcriptions.create", AUDIO | {"file": Path("none.wav")}, "none.wav"),
     ("audio.transcriptions.create", AUDIO | {"prompt": {}}, "`prompt` is of type"),

@@ -65,7 +65,7 @@ def test_each_attempt_of_a_job_is_reserved_and_each_gpu_counted(both, guard):
         ({"gpu_count": 2}, {}, "Allowed are 1 to 1 in all"),
         ({"gpu_type": "A100:2"}, {}, "Allowed are 1 to 1 in all"),
         ({"gpu_type": ["A100", "B200:8"]}, {}, "Allowed are 1 to 1 in all"),
-        ({"gpu_type": "A100:many"}, {}, "is no GPU type"),
+        ({"gpu_type": "A100:many"}, {}, "is not a GPU type"),
         ({"gpu_type": []}, {}, "0 GPU types were given"),
         ({"gpu_type": ["A100"] * 9}, {}, "9 GPU types were given"),
         ({}, {"gpu_types": ["H100"]}, "the GPU type 'A100' is not allowed"),

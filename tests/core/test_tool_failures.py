@@ -23,7 +23,7 @@ KEY, PERMISSION = "The key is not accepted. Stop", "The key lacks the permission
         (rc.NotFoundError("None."), "Check the identifier", "The requested item does not exist"),
         (rc.UnprocessableEntityError("Odd."), None, "Change the arguments"),
         (rc.InternalServerError("Down."), "Try again later, or", "Try again later; if it may"),
-        (rc.APIConnectionError("Cut."), "Look at what runs", BILLED),
+        (rc.APIConnectionError("Cut."), "Check what runs", BILLED),
         (rc.ResponseFormatError("No image."), None, None),
         (ValueError("`instance_id` is empty."), None, None),
     ],

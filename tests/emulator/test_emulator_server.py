@@ -267,7 +267,7 @@ def test_files_are_served_by_signed_links_for_an_hour(emulator):
 def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
     empty = httpx.get(f"{emulator.base_url}/").text
     assert "None yet" in empty
-    assert "Nothing made yet" in empty
+    assert "Nothing generated yet" in empty
     launch(name="<script>alert(1)</script>", max_runtime_minutes=60)
     launch(name="cpu", gpu_type="CPU")
     infra.post("/storage", json=VOLUME)

@@ -87,7 +87,7 @@ def test_a_model_sees_arguments_and_nothing_of_the_context(make):
         tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
     ]
     assert spec.spec_functions == [tool.metadata.name for tool in spec.to_tool_list()]
-    with pytest.raises(rc.ConfigurationError, match="`get_balance` is no tool here"):
+    with pytest.raises(rc.ConfigurationError, match="`get_balance` is not one of these tools"):
         spec.to_tool_list(["get_balance"])
     for tool in spec.to_tool_list():
         function = tool.metadata.to_openai_tool()["function"]
