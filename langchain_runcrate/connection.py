@@ -215,12 +215,6 @@ class RuncrateConnection(BaseModel):
         super().__setstate__(state)
         self.__dict__["api_key"] = key_from_environment()
 
-    def __copy__(self) -> Self:
-        # A copy may be given another key: it holds clients of its own.
-        copied = super().__copy__()
-        copied._lease = None  # noqa: SLF001 - of this class
-        return copied
-
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
         for shared in (self.http_client, self.http_async_client):

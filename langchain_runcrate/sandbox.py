@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from deepagents.backends.protocol import (
     ExecuteResponse,
@@ -29,7 +29,13 @@ from runcrate_core import (
     SSHConnectionError,
     SSHError,
 )
-from runcrate_core.toolkit import LaunchedInstance, LaunchSettings, SyncAsyncClients
+from runcrate_core.toolkit import (
+    ConnectOptions,
+    LaunchedInstance,
+    LaunchOptions,
+    LaunchSettings,
+    SyncAsyncClients,
+)
 
 DEFAULT_TIMEOUT_S: Final = 1800
 DEFAULT_MAX_OUTPUT: Final = 1_000_000  # bytes
@@ -99,7 +105,7 @@ class RuncrateSandbox(BaseSandbox):
         timeout: int = DEFAULT_TIMEOUT_S,
         max_output: int = DEFAULT_MAX_OUTPUT,
         shell: InstanceShell | None = None,
-        **connect_options: Any,
+        **connect_options: Unpack[ConnectOptions],
     ) -> None:
         self._timeout = timeout
         self._max_output = max_output
@@ -124,7 +130,7 @@ class RuncrateSandbox(BaseSandbox):
         on_status: Callable[[str], Any] | None = None,
         timeout: int = DEFAULT_TIMEOUT_S,
         max_output: int = DEFAULT_MAX_OUTPUT,
-        **options: Any,
+        **options: Unpack[LaunchOptions],
     ) -> LaunchedSandbox:
         """Return a context manager, for `with` or `async with`, that gives a new sandbox.
 
@@ -143,8 +149,8 @@ class RuncrateSandbox(BaseSandbox):
             on_status: Called with a line for each step.
             timeout: Seconds for a command that is given no timeout.
             max_output: Bytes of output of one command that are returned.
-            options: `setup_timeout`, `wait_timeout`, `poll_interval`, and options of the launch:
-                `gpu_count`, `region`, `name`, `template`, `storage_id`, `env_vars`, ...
+            options: See `LaunchOptions`: `setup_timeout`, `wait_timeout`, `poll_interval`, and
+                fields of the instance: `gpu_count`, `region`, `name`, `template`, `env_vars`, ...
 
         Raises:
             SpendRefusedError: On entering: the limits forbid it, or it was not approved. Nothing

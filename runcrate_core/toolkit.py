@@ -68,8 +68,9 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "transcription.segment": ("Segment",),
         "transcription.transcriber": ("is_account_error", "Transcriber", "TranscriptChunk"),
         "transcription.transcript": ("Transcript", "TranscriptFormat"),
-        "ssh.launched_instance": ("LaunchedInstance", "LaunchSettings"),
+        "ssh.launched_instance": ("LaunchedInstance", "LaunchOptions", "LaunchSettings"),
         "ssh.served_model": ("SERVED_KEY", "ServedModel", "ServeOptions"),
+        "ssh.settings": ("ConnectOptions",),
     },
     into="runcrate_core.toolkit",
 )

@@ -173,6 +173,9 @@ from runcrate_core.ssh.launched_instance import (
     LaunchedInstance as LaunchedInstance,
 )
 from runcrate_core.ssh.launched_instance import (
+    LaunchOptions as LaunchOptions,
+)
+from runcrate_core.ssh.launched_instance import (
     LaunchSettings as LaunchSettings,
 )
 from runcrate_core.ssh.served_model import (
@@ -183,6 +186,9 @@ from runcrate_core.ssh.served_model import (
 )
 from runcrate_core.ssh.served_model import (
     ServeOptions as ServeOptions,
+)
+from runcrate_core.ssh.settings import (
+    ConnectOptions as ConnectOptions,
 )
 from runcrate_core.sync_async_clients import (
     SyncAsyncClients as SyncAsyncClients,

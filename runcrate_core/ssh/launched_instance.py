@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
 
 from runcrate_core.api import instances
 from runcrate_core.api.instances import Instance
@@ -42,6 +42,35 @@ _OWN_FIELDS: Final = (
     "poll_interval",
     "on_status",
 )
+
+
+class LaunchOptions(TypedDict, total=False):
+    """Further options of a launch; for those of the instance see `client.instances.create`.
+
+    Attributes:
+        setup_timeout: Seconds for each command of the set-up; 1800 when not given.
+        wait_timeout: Seconds in which the instance must run; 900 when not given.
+        poll_interval: Seconds between two polls meanwhile; 5 when not given.
+    """
+
+    setup_timeout: float
+    wait_timeout: float
+    poll_interval: float
+    instance_type_id: str
+    name: str
+    region: str
+    gpu_count: int
+    cpu_cores: int
+    memory: int
+    storage: int
+    template: str
+    ssh_key_id: str
+    storage_id: str
+    env_vars: Mapping[str, str]
+    startup_commands: Sequence[str]
+    launch_script: str
+    launch_script_base64: str
+    idle_shutdown_minutes: int
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 _KEY_START: Final = b"-----BEGIN"
 _MAX_PORT: Final = 65_535
@@ -29,6 +29,16 @@ class ShellSettings:
     idle_timeout: float = 60.0
     connect_timeout: float = 20.0
     known_hosts: Path | None = None
+
+
+class ConnectOptions(TypedDict, total=False):
+    """Options of a connection; see `connect`."""
+
+    private_key: str | bytes | Path | None
+    passphrase: str | None
+    idle_timeout: float
+    connect_timeout: float
+    known_hosts: Path | None
 
 
 def connect(

@@ -6,6 +6,7 @@ Agents that work in it are an example, which its own tests run.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import shlex
 import socket
 import threading
@@ -19,6 +20,9 @@ import pytest
 import runcrate_core as rc
 from langchain_runcrate import ChatRuncrate, RuncrateSandbox, RuncrateToolkit
 from langchain_runcrate.sandbox_provider import RuncrateSandboxProvider
+from runcrate_core.api import instances
+from runcrate_core.ssh.settings import connect
+from runcrate_core.toolkit import ConnectOptions, LaunchOptions
 from runcrate_emulator import Emulator
 from tests.ssh.hosts import processes
 
@@ -141,6 +145,14 @@ def test_whatever_fails_the_instance_is_terminated(client, options, match, is_as
     assert not live(client)
     assert launch.report is not None
     assert len(launch.report.ended) == 1
+
+
+def test_the_typed_options_are_those_that_are_taken():
+    named = {"gpu_type", "max_runtime_minutes"}
+    waits = {"setup_timeout", "wait_timeout", "poll_interval"}
+    assert LaunchOptions.__annotations__.keys() - waits == instances.LAUNCH_FIELDS - named
+    connecting = inspect.signature(connect).parameters.keys()
+    assert ConnectOptions.__annotations__.keys() == connecting - {"instance_id"}
 
 
 # --- one that runs already -------------------------------------------------------------------

@@ -24,6 +24,7 @@ from langchain_runcrate import (
     RuncrateCostCallbackHandler,
     RuncrateEmbeddings,
     RuncrateImageTool,
+    RuncrateSandbox,
     RuncrateSpeechTool,
     RuncrateToolkit,
     RuncrateTranscriptionLoader,
@@ -101,3 +102,15 @@ def tools(client: Runcrate) -> None:
     toolkit.get_tools()
     RuncrateToolkit(client, limit=SpendLimits())  # type: ignore[call-arg]
     RuncrateCostCallbackHandler()
+
+
+def sandboxes(client: Runcrate) -> None:
+    """The same for sandboxes."""
+    RuncrateSandbox(client, "i-1", private_key=Path("key"), idle_timeout=30)
+    RuncrateSandbox(client, "i-1", private_kex="x")  # type: ignore[call-arg]
+    RuncrateSandbox(client, "i-1", idle_timeout="long")  # type: ignore[arg-type]
+    limits = SpendLimits(max_total_usd=5)
+    with RuncrateSandbox.launch(limits=limits, gpu_type="A100", region="us", wait_timeout=9) as box:
+        assert_type(box, RuncrateSandbox)
+    RuncrateSandbox.launch(limits=limits, gpu_typ="A100")  # type: ignore[call-arg]
+    RuncrateSandbox.launch(limits=limits, env_vars=["A=1"])  # type: ignore[arg-type]
