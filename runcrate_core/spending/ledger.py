@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -12,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
-from runcrate_core.errors import ConfigurationError, SpendRefusedError
+from runcrate_core.errors import ConfigurationError, RuncrateError, SpendRefusedError
 from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.steps import Flow, RunInThread
 from runcrate_core.spending.ledger_storage import (
@@ -29,6 +30,9 @@ from runcrate_core.spending.plans import PLAN_LIFETIME_S, LaunchPlan, RunningRes
 
 # Plans that are kept; an agent that makes more has lost its way, and the oldest are dropped.
 MAX_PLANS: Final = 100
+
+logger = logging.getLogger("runcrate_core")
+
 T = TypeVar("T")
 
 
@@ -183,6 +187,16 @@ class SpendLedger:
         if not self._storage.blocks:
             return function(*args, **kwargs)
         return (yield from RunInThread(partial(function, *args, **kwargs)))
+
+    def undo(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call a method of this ledger after an interruption, which no failure may hide.
+
+        What a file that is locked or full does not take counts with its worst case.
+        """
+        try:
+            function(*args, **kwargs)
+        except RuncrateError as error:
+            logger.warning("After an interruption: %s", error.message)
 
     def reserve(
         self,

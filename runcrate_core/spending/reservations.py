@@ -117,7 +117,7 @@ class Reservations:
         except BaseException:
             # Its thread may still be waiting for the ledger: then it reserves nothing.
             cancelled.set()
-            self._ledger.release(entry.name)
+            self._ledger.undo(self._ledger.release, entry.name)
             raise
         return before
 
@@ -147,7 +147,7 @@ class Reservations:
                 yield from ledger.run(ledger.release, name)
             raise
         except BaseException:
-            ledger.note(name, state="unknown")
+            ledger.undo(ledger.note, name, state="unknown")
             raise
         if created.id in before or not self._is_identified(entry, created):
             created = yield from self._identified(entry, created)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -134,6 +136,20 @@ def test_a_job_must_be_approved(cloud, both):
     assert len(shown) < 700
     assert sent(cloud, "POST /jobs") == []
     assert guard.ledger.entries == ()
+
+
+@pytest.mark.parametrize("price", [2.5, 0])
+def test_a_job_that_became_dearer_while_it_was_approved_is_refused(cloud, both, price):
+    def approve(_):
+        offered = [{"id": "t", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": price}]
+        body = json.dumps({"data": offered}).encode()
+        cloud.fail("GET /instances/types", status=200, body=body)
+        return True
+
+    guard = Guard(both, replace(LIMITS, max_price_per_hour=3), approve=approve)
+    with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.79 to 2\.5|is not known"):
+        guard.run_job(**JOB)
+    assert (sent(cloud, "POST /jobs"), guard.ledger.entries) == ([], ())
 
 
 def test_jobs_that_run_already_count(cloud, both, guard):

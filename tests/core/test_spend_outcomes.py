@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import sqlite3
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,6 +19,7 @@ import runcrate_core as rc
 from runcrate_core.api.instances import Instance
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.plans import quoted
+from runcrate_core.spending.reservations import Reservations
 from tests.core.agents import Box, Guard
 from tests.core.cloud import Both, sent
 from tests.core.test_spend_session import run_agent
@@ -164,11 +168,16 @@ def _launched(cloud: Any, both: Both, guard: Guard, kind: str, *reported: Any) -
     wish = {"gpu_type": "A100", "max_runtime_minutes": 10}
     plan = guard.plan(**wish) if kind == "instance" else None
     made = both(*(["instances.create"] if plan else ["jobs.run"]), **wish | _named(plan))
-    first, *then = (json.dumps({"data": {"id": made.id, **one}}).encode() for one in reported)
-    cloud.fail(f"POST /{kind}s", status=201, body=first)
+    first, *then = (
+        {"status": one}
+        if isinstance(one, int)
+        else {"status": 200, "body": json.dumps({"data": {"id": made.id, **one}}).encode()}
+        for one in reported
+    )
+    cloud.fail(f"POST /{kind}s", **first)
     cloud.fail(f"GET /{kind}s", status=200, body=b'{"data": []}')  # it is not there yet
-    for body in then:
-        cloud.fail(f"GET /{kind}s/{made.id}", status=200, body=body)
+    for shown in then:
+        cloud.fail(f"GET /{kind}s/{made.id}", **shown)
     return guard.launch(plan.token) if plan else guard.run_job(**JOB)
 
 
@@ -204,6 +213,63 @@ def test_a_lifetime_that_is_in_force_is_counted(cloud, both, kind, reported):
     _launched(cloud, both, guard, kind, *reported)
     minutes = reported[0].get("max_runtime_minutes") or 10
     assert [entry.max_runtime_minutes for entry in guard.ledger.live] == [minutes]
+
+
+@pytest.mark.parametrize("fault", ["look-up", "ledger"])
+def test_a_launch_without_an_end_is_named_whatever_else_fails(cloud, both, monkeypatch, fault):
+    """What cannot be looked up is terminated; what cannot be terminated is named."""
+    cloud.clock_speed = 0
+    guard = Guard(both, LIMITS)
+    if fault == "ledger":
+        error = rc.RuncrateError("The ledger is locked.")
+        monkeypatch.setattr(cleanup, "left_over", Mock(side_effect=error))
+    with pytest.raises(rc.SpendRefusedError, match="no end of its own") as caught:
+        _launched(cloud, both, guard, "instance", {"max_runtime_minutes": None}, 403)
+    outcome = (
+        "could not be terminated: The ledger is locked" if fault == "ledger" else "Ended: agent-"
+    )
+    assert outcome in str(caught.value)
+
+
+def test_a_reservation_that_was_released_meanwhile_is_recorded_again(both):
+    """As by another process that settles the ledger while a person decides for long."""
+    ledger = rc.SpendLedger()
+    entry = rc.LedgerEntry("agent-a", "instance", Decimal(1), 30)
+
+    def creation():
+        ledger.release("agent-a")
+        return Instance(id="i-1", name="agent-a")
+        yield
+
+    ledger.reserve(entry, LIMITS)
+    both("run", Reservations(LIMITS, ledger).launch(entry, creation(), frozenset()))
+    assert [(known.id, known.state) for known in ledger.live] == [("i-1", "started")]
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_an_interruption_is_not_hidden_by_the_ledger(cloud, tmp_path, monkeypatch, is_locked):
+    """A call that waits for the ledger is cancelled, and what it waited for reserves nothing."""
+    monkeypatch.setattr("runcrate_core.spending.ledger_storage.BUSY_TIMEOUT_S", 0.5)
+    path = tmp_path / "budget.db"
+    guard = rc.SpendGuard(LIMITS, ledger=rc.SpendLedger(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def interrupted() -> None:
+        async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
+            task = asyncio.create_task(client.run(guard.run_job(**JOB)))
+            while not sent(cloud, "GET /jobs"):  # noqa: ASYNC110 - the server has no event
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+            task.cancel()
+            if not is_locked:
+                other.execute("ROLLBACK")
+            await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
+    other.close()
+    assert (guard.ledger.entries, sent(cloud, "POST /jobs")) == ((), [])
 
 
 def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both):
