@@ -217,7 +217,7 @@ def test_a_lifetime_that_is_in_force_is_counted(cloud, both, kind, reported):
 
 @pytest.mark.parametrize("fault", ["look-up", "ledger"])
 def test_a_launch_without_an_end_is_named_whatever_else_fails(cloud, both, monkeypatch, fault):
-    """What cannot be looked up is terminated; what cannot be terminated is named."""
+    """An instance that cannot be looked up is terminated, or named if that fails too."""
     cloud.clock_speed = 0
     guard = Guard(both, LIMITS)
     if fault == "ledger":
