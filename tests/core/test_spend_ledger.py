@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,12 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=9, max_gpus=9, max_t
 
 def entry(name: str, **fields: Any) -> rc.LedgerEntry:
     return rc.LedgerEntry(name, "instance", Decimal(1), 60, **fields)
+
+
+def execute(path: Path, statement: str, *values: str) -> None:
+    """Change the database of a ledger behind its back."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement, values)
 
 
 def test_entries_survive_with_all_their_fields(tmp_path):
@@ -107,11 +114,8 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path, kind):
     elif kind == "missing folder":
         path = tmp_path / "none" / "budget.db"
     else:
-        connection = sqlite3.connect(path)
-        connection.execute("CREATE TABLE other (a)")
-        if kind == "newer":
-            connection.execute("PRAGMA user_version = 9")
-        connection.close()
+        execute(path, "CREATE TABLE other (a)")
+        execute(path, f"PRAGMA user_version = {9 if kind == 'newer' else 0}")
     with pytest.raises(rc.ConfigurationError, match="Nothing was launched"):
         rc.SpendLedger(path)
 
@@ -131,10 +135,7 @@ def test_a_damaged_row_allows_nothing(tmp_path, change):
     path = tmp_path / "budget.db"
     ledger = rc.SpendLedger(path)
     ledger.reserve(entry("agent-a"), LIMITS)
-    connection = sqlite3.connect(path)
-    connection.execute(f"UPDATE {change}")
-    connection.commit()
-    connection.close()
+    execute(path, f"UPDATE {change}")
     for use in (ledger.describe, lambda: ledger.reserve(entry("agent-b"), LIMITS)):
         with pytest.raises(rc.ConfigurationError, match="one of its rows is damaged"):
             use()
@@ -173,11 +174,8 @@ def test_a_plan_is_launched_by_another_process_after_its_approval(cloud, tmp_pat
         check=True,
     )
     token = asked.stdout.strip()
-    connection = sqlite3.connect(path)
     long_ago = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
-    connection.execute("UPDATE plans SET plan = json_set(plan, '$.planned_at', ?)", (long_ago,))
-    connection.commit()
-    connection.close()
+    execute(path, "UPDATE plans SET plan = json_set(plan, '$.planned_at', ?)", long_ago)
     box = rt.AgentToolbox(limits=rc.SpendLimits(max_price_per_hour=2), ledger=rc.SpendLedger(path))
     launch = box.run_tool("runcrate_launch_instance", {"plan_token": token})
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:

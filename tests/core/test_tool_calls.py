@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from runcrate_core.protocol.tool_calls import ToolCallAssembler
 
 
-def piece(arguments=None, **members):
-    """One piece; `name` and `arguments` go into its function."""
-    function = {"name": members.pop("name")} if "name" in members else {}
-    if arguments is not None:
-        function["arguments"] = arguments
-    return {**members, "function": function}
+def piece(index, call_id, name, arguments):
+    """One piece of a call, without what is `None`."""
+
+    def present(**members):
+        return {key: value for key, value in members.items() if value is not None}
+
+    function = present(name=name, arguments=arguments)
+    return present(index=index, id=call_id, function=function)
 
 
 def assemble(chunks):
@@ -25,7 +27,8 @@ def assemble(chunks):
     Naive consumers join the pieces by their index alone.
     """
     assembler, joined = ToolCallAssembler(), {}
-    for chunk in copy.deepcopy(chunks):
+    for pieces in chunks:
+        chunk = [piece(*one) if isinstance(one, tuple) else copy.deepcopy(one) for one in pieces]
         assembler.repair(chunk)
         for delta in chunk:
             call = joined.setdefault(delta["index"], ["", "", ""])
@@ -40,190 +43,117 @@ def assemble(chunks):
     return calls, [tuple(call) for _, call in sorted(joined.items())]
 
 
-A, B = ("a", "f", '{"x": 1}'), ("b", "g", '{"y": 2}')
-UNNAMED_A, UNNAMED_B = (None, *A[1:]), (None, *B[1:])
+_ = None  # what a piece does not hold
+X, X_1, X_2 = '{"x": 1}', '{"x"', ": 1}"  # the arguments of `f`, and their halves
+Y, Y_1, Y_2 = '{"y": 2}', '{"y"', ": 2}"  # those of `g`
+A, B = ("a", "f", X), ("b", "g", Y)
+UNNAMED_A, UNNAMED_B = (_, "f", X), (_, "g", Y)
 
+# Chunks of pieces (index, id, name, arguments), and the calls (id, name, arguments).
 CASES = {
     "interleaved": (
         [
-            [piece("", index=0, id="a", name="f"), piece("", index=1, id="b", name="g")],
-            [piece('{"x"', index=0), piece('{"y"', index=1)],
-            [piece(": 2}", index=1), piece(": 1}", index=0)],
+            [(0, "a", "f", ""), (1, "b", "g", "")],
+            [(0, _, _, X_1), (1, _, _, Y_1)],
+            [(1, _, _, Y_2), (0, _, _, X_2)],
         ],
         [A, B],
     ),
-    "whole calls in one chunk without index": (
-        [[piece(A[2], id="a", name="f"), piece(B[2], id="b", name="g")]],
-        [A, B],
-    ),
+    "whole calls in one chunk without index": ([[(_, "a", "f", X), (_, "b", "g", Y)]], [A, B]),
     "whole calls without index and id": (
-        [[piece(A[2], name="f")], [piece(B[2], name="g")]],
+        [[(_, _, "f", X)], [(_, _, "g", Y)]],
         [UNNAMED_A, UNNAMED_B],
     ),
     "twice the same function, without index and id": (
-        [[piece(A[2], name="f"), piece(A[2], name="f")]],
+        [[(_, _, "f", X), (_, _, "f", X)]],
         [UNNAMED_A, UNNAMED_A],
     ),
     "index 0 for each call, interleaved by id": (
-        [
-            [piece('{"x"', index=0, id="a", name="f"), piece('{"y"', index=0, id="b", name="g")],
-            [piece(": 1}", index=0, id="a", name="f"), piece(": 2}", index=0, id="b", name="g")],
-        ],
+        [[(0, "a", "f", X_1), (0, "b", "g", Y_1)], [(0, "b", "g", Y_2), (0, "a", "f", X_2)]],
         [A, B],
     ),
     "index 0 for each whole call without id": (
-        [[piece(A[2], index=0, name="f")], [piece(B[2], index=0, name="g")]],
+        [[(0, _, "f", X)], [(0, _, "g", Y)]],
         [UNNAMED_A, UNNAMED_B],
     ),
     "name in each piece, no id": (
-        [
-            [piece('{"x": ', index=0, name="f")],
-            [piece("{}", index=0, name="f")],
-            [piece("}", index=0, name="f")],
-            [piece("", index=0, name="f")],
-        ],
-        [(None, "f", '{"x": {}}')],
+        [[(0, _, "f", text)] for text in ('{"x": ', "{}", "}", "")],
+        [(_, "f", '{"x": {}}')],
     ),
     "id in each piece, no index": (
-        [
-            [piece('{"x"', id="a", name="f"), piece('{"y"', id="b", name="g")],
-            [piece(": 2}", id="b")],
-            [piece(": 1}", id="a")],
-        ],
+        [[(_, "a", "f", X_1), (_, "b", "g", Y_1)], [(_, "b", _, Y_2)], [(_, "a", _, X_2)]],
         [A, B],
     ),
     "parallel calls continued in their order": (
-        [
-            [piece('{"x"', id="a", name="f"), piece('{"y"', id="b", name="g")],
-            [piece(": 1}"), piece(": 2}")],
-        ],
+        [[(_, "a", "f", X_1), (_, "b", "g", Y_1)], [(_, _, _, X_2), (_, _, _, Y_2)]],
         [A, B],
     ),
     "the end of a call and the start of the next in one chunk": (
-        [
-            [piece('{"x"', id="a", name="f")],
-            [piece(": 1}"), piece(B[2], id="b", name="g")],
-        ],
+        [[(_, "a", "f", X_1)], [(_, _, _, X_2), (_, "b", "g", Y)]],
         [A, B],
     ),
-    "first index is 1": (
-        [[piece(A[2], index=1, id="a", name="f")], [piece(B[2], index=2, id="b", name="g")]],
-        [A, B],
-    ),
-    "later call comes first": (
-        [[piece(B[2], index=1, id="b", name="g")], [piece(A[2], index=0, id="a", name="f")]],
-        [A, B],
-    ),
+    "first index is 1": ([[(1, "a", "f", X)], [(2, "b", "g", Y)]], [A, B]),
+    "later call comes first": ([[(1, "b", "g", Y)], [(0, "a", "f", X)]], [A, B]),
     "an index that had to be given away": (
         [
-            [piece(A[2], index=0, id="a", name="f")],
-            [piece("", index=0, id="b", name="g")],
-            [piece("", index=1, id="c", name="h")],
-            [piece("{}", index=1)],
-            [piece(B[2], index=0)],
+            [(0, "a", "f", X), (0, "b", "g", ""), (1, "c", "h", "")],
+            [(1, _, _, "{}")],
+            [(0, _, _, Y)],
         ],
         [A, B, ("c", "h", "{}")],
     ),
     "arguments as object and null": (
-        [
-            [piece({"x": 1}, index=0, id="a", name="f")],
-            [{"index": 0, "function": {"arguments": None}}],
-        ],
+        [[(0, "a", "f", {"x": 1})], [{"index": 0, "function": {"arguments": None}}]],
         [A],
     ),
-    "no function at all": (
-        [[{"index": 0, "id": "a", "function": None}], [piece(A[2], index=0, name="f")]],
-        [A],
-    ),
-    "index alone first": (
-        [[{"index": 0}], [piece(A[2], id="a", name="f", index=0)]],
-        [A],
-    ),
-    "index only later": (
-        [[piece('{"x"', id="a", name="f")], [piece(": 1}", index=0)], [piece("", index=0)]],
-        [A],
-    ),
-    "late id": (
-        [[piece('{"x"', name="f")], [piece(": 1}", id="a")], [piece("", id="a")]],
-        [A],
-    ),
+    "no function at all": ([[{"index": 0, "id": "a", "function": None}], [(0, _, "f", X)]], [A]),
+    "index alone first": ([[{"index": 0}], [(0, "a", "f", X)]], [A]),
+    "index only later": ([[(_, "a", "f", X_1)], [(0, _, _, X_2)], [(0, _, _, "")]], [A]),
+    "late id": ([[(_, _, "f", X_1)], [(_, "a", _, X_2)], [(_, "a", _, "")]], [A]),
     "two calls under one id": (
-        [
-            [piece('{"x"', index=0, id="a", name="f")],
-            [piece('{"y"', index=1, id="a", name="g")],
-            [piece(": 2}", index=1, id="a")],
-            [piece(": 1}", index=0, id="a")],
-        ],
+        [[(0, "a", "f", X_1)], [(1, "a", "g", Y_1)], [(1, "a", _, Y_2)], [(0, "a", _, X_2)]],
         [A, ("a_2", *B[1:])],
     ),
     "another id in each piece": (
         [
-            [piece("", index=0, id="a", name="f")],
-            [piece('{"x"', index=0, id="p"), piece('{"y"', index=1, id="b", name="g")],
-            [piece(": 2}", index=1, id="q"), piece(": 1}", index=0, id="r")],
-            [piece("", index=0, id="s"), piece("", index=1, id="t")],
+            [(0, "a", "f", ""), (0, "p", _, X_1), (1, "b", "g", Y_1)],
+            [(1, "q", _, Y_2), (0, "r", _, X_2)],
+            [(0, "s", _, ""), (1, "t", _, "")],
         ],
         [A, B],
     ),
     "the same placeholder for an id in all further pieces": (
-        [
-            [piece('{"x"', index=0, id="a", name="f"), piece('{"y"', index=1, id="b", name="g")],
-            [piece(": 1}", index=0, id="null"), piece(": 2}", index=1, id="null")],
-        ],
+        [[(0, "a", "f", X_1), (1, "b", "g", Y_1)], [(0, "null", _, X_2), (1, "null", _, Y_2)]],
         [A, B],
     ),
     "index 0 and the same function for each call, interleaved by id": (
-        [
-            [piece('{"x"', index=0, id="a", name="f")],
-            [piece('{"y"', index=0, id="b", name="f")],
-            [piece(": 1}", index=0, id="a"), piece(": 2}", index=0, id="b")],
-        ],
-        [A, ("b", "f", B[2])],
+        [[(0, "a", "f", X_1)], [(0, "b", "f", Y_1)], [(0, "a", _, X_2), (0, "b", _, Y_2)]],
+        [A, ("b", "f", Y)],
     ),
     "another id in each piece, no index": (
-        [
-            [piece('{"x"', id="a", name="f")],
-            [piece(": 1}", id="p")],
-            [piece(B[2], id="b", name="g")],
-        ],
+        [[(_, "a", "f", X_1)], [(_, "p", _, X_2)], [(_, "b", "g", Y)]],
         [A, B],
     ),
     "another index with a known id and no name": (
-        [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=1, id="a")]],
+        [[(0, "a", "f", X_1)], [(1, "a", _, X_2)]],
         [A],
     ),
     "the whole call again at its end": (
-        [
-            [piece('{"x"', index=0, id="a", name="f")],
-            [piece(": 1}", index=0)],
-            [piece(A[2], index=0, id="a", name="f")],
-        ],
+        [[(0, "a", "f", X_1)], [(0, _, _, X_2)], [(0, "a", "f", X)]],
         [A],
     ),
-    "name after the first arguments": (
-        [[piece('{"x"', index=0, id="a")], [piece(": 1}", index=0, name="f")]],
-        [A],
-    ),
-    "name in pieces": (
-        [[piece("", index=0, id="a", name="get")], [piece("", index=0, name="_it")]],
-        [("a", "get_it", "")],
-    ),
-    "arguments without any mark come first": ([[piece("{}")]], [(None, "", "{}")]),
-    "index as text": (
-        [[piece('{"x"', index="0", id="a", name="f")], [piece(": 1}", index="0")]],
-        [A],
-    ),
-    "index that is none": (
-        [[piece('{"x"', index=-1, id="a", name="f")], [piece(": 1}", index=True)]],
-        [A],
-    ),
+    "name after the first arguments": ([[(0, "a", _, X_1)], [(0, _, "f", X_2)]], [A]),
+    "name in pieces": ([[(0, "a", "get", "")], [(0, _, "_it", "")]], [("a", "get_it", "")]),
+    "arguments without any mark come first": ([[(_, _, _, "{}")]], [(_, "", "{}")]),
+    "index as text": ([[("0", "a", "f", X_1)], [("0", _, _, X_2)]], [A]),
+    "index that is none": ([[(-1, "a", "f", X_1)], [(True, _, _, X_2)]], [A]),
     "arguments closed, name again without arguments": (
-        [[piece(A[2], index=0, name="f")], [piece("", index=0, name="f")]],
+        [[(0, _, "f", X)], [(0, _, "f", "")]],
         [UNNAMED_A],
     ),
     "arguments that only look closed": (
-        [[piece('{"x": {}', name="f")], [piece("}", name="f")]],
-        [(None, "f", '{"x": {}}')],
+        [[(_, _, "f", '{"x": {}')], [(_, _, "f", "}")]],
+        [(_, "f", '{"x": {}}')],
     ),
 }
 
@@ -236,7 +166,7 @@ def test_repaired_pieces_are_in_openais_form(chunks, calls):
 
 def test_other_members_are_kept():
     assembler = ToolCallAssembler()
-    assembler.repair([piece("", index=0, id="a", name="f", extra_content={"signature": "s"})])
+    assembler.repair([piece(0, "a", "f", "") | {"extra_content": {"signature": "s"}}])
     assembler.repair([{"index": 0, "function": {"arguments": "{}", "strict": True, "odd": None}}])
     assert assembler.assembled() == [
         {
@@ -259,8 +189,8 @@ def test_odd_items_are_left_alone():
 def test_arguments_nested_too_deeply_to_parse():
     assembler = ToolCallAssembler()
     deep = '{"x":' * 100_000 + "}"
-    assembler.repair([piece(deep, name="f")])
-    assembler.repair([piece("}", name="f")])
+    assembler.repair([piece(_, _, "f", deep)])
+    assembler.repair([piece(_, _, "f", "}")])
     assert assembler.assembled()[0]["function"]["arguments"] == deep + "}"
 
 
@@ -283,16 +213,14 @@ def test_any_split_in_any_style(calls, style):
     """Calls one after the other, cut anywhere, in each way that servers number them."""
     chunks, expected = [], []
     for number, (name, arguments, places) in enumerate(calls):
-        text = json.dumps(arguments)
-        expected.append((f"id{number}", name, text))
+        text, call_id = json.dumps(arguments), f"id{number}"
+        expected.append((call_id, name, text))
+        index = {"no index": None, "null index": None, "zero index": 0}.get(style, number)
         edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
         for start, end in pairwise(edges):
-            new = {"id": f"id{number}", "name": name}
-            index = {"no index": {}, "null index": {"index": None}, "zero index": {"index": 0}}
-            marks = index.get(style, {"index": number})
-            if start == 0 or style == "repeats all":
-                marks = {**marks, **new}
-            elif style == "empty later":
-                marks = {**marks, "id": "", "name": ""}
-            chunks.append([piece(text[start:end], **marks)])
+            marks = (call_id, name) if start == 0 or style == "repeats all" else (None, None)
+            if start and style == "empty later":
+                marks = ("", "")
+            one = piece(index, *marks, text[start:end])
+            chunks.append([one | ({"index": None} if style == "null index" else {})])
     assert assemble(chunks) == (expected, expected)
