@@ -45,7 +45,16 @@ MALFORMED: list[tuple[tuple[str, dict[str, Any]], Reply, str]] = [
     (CHAT, Reply(json={}), "choices"),
     (CHAT, Reply(json={"choices": [{}]}), "choices.0.message"),
     (CHAT, Reply(json={"choices": "none"}), "choices"),
-    (CHAT, Reply(json=[]), "not an object"),
+    *(
+        (CHAT, raw(body), f"the body is a JSON {kind}, not an object")
+        for body, kind in (
+            (b"[]", "array"),
+            (b"null", "null"),
+            (b"true", "boolean"),
+            (b"1.5", "number"),
+            (b'"text"', "string"),
+        )
+    ),
     (CHAT, Reply(json={"error": {"message": "no voice"}}), "nothing but an error: no voice"),
     (CHAT, Reply(json={"error": "gone", "choices": []}), "nothing but an error: gone"),
     (CHAT, Reply(json={"choices": [{"error": "gone", "message": {}}]}), "an error: gone"),

@@ -57,18 +57,17 @@ class Make:
         kind: str,
         *replies: Reply,
         using: dict[str, Any] | None = None,
-        on_status: Any = None,
+        client: dict[str, Any] | None = None,
+        watching: dict[str, Any] | None = None,
         **arguments: Any,
     ) -> rt.MediaResult:
-        self.server, both = self.scripted(*replies)
+        self.server, both = self.scripted(*replies, **(client or {}))
         options: dict[str, Any] = {"directory": self.directory, "poll_interval": 0.01}
         self.generator = MediaGenerator(**options | (using or {}))
         model, least = ARGUMENTS[kind]
         given = model(**(least | arguments if "video_id" not in arguments else arguments))
-        more = {} if on_status is None else {"on_status": on_status}
-        result: rt.MediaResult = both(
-            "run", getattr(self.generator, f"generate_{kind}")(given, *more.values())
-        )
+        flow = getattr(self.generator, f"generate_{kind}")(given, **(watching or {}))
+        result: rt.MediaResult = both("run", flow)
         return result
 
     @property
@@ -154,16 +153,8 @@ def test_an_image_can_be_edited(make, named):
     ("arguments", "problem"),
     [
         *(
-            ({"image": named}, r"is not a file of.*Nothing was sent")
-            for named in (
-                "no.png",
-                "../s.png",
-                "/etc/passwd",
-                "sub/s.png",
-                "..",
-                "link.png",
-                "a\nb",
-            )
+            ({"image": name}, r"is not a file of.*Nothing was sent")
+            for name in ("no.png", "../s.png", "/etc/passwd", "sub/s.png", "..", "link.png", "a\nb")
         ),
         ({"image": "rc_live_secret"}, "redacted"),
         ({"count": 3}, "the maximum is 2"),
@@ -193,59 +184,53 @@ def test_files_generated_before_a_failure_are_named(make, generated):
     assert (f"Generated before this failed: {names}." in text) is bool(generated)
 
 
-def test_speech(make):
+def test_speech_is_saved_in_the_voice_of_the_call_or_of_the_program(make):
     using = {"voice": "af_heart"}
     result = make("speech", SPEECH, using=using, speed=1.5)
-    [first] = make.sent
-    make("speech", SPEECH, using=using, voice="af_bella")
-    [second] = make.sent
-    assert (first["voice"], first["speed"], first["response_format"]) == ("af_heart", 1.5, "mp3")
-    assert second["voice"] == "af_bella"
-    assert "speed" not in second
+    [body] = make.sent
+    assert (body["voice"], body["speed"], body["response_format"]) == ("af_heart", 1.5, "mp3")
     [file] = result.files
-    assert file.path.suffix == ".mp3"
-    assert (result.data["voice"], result.data["characters"]) == ("af_heart", 6)
+    assert (file.path.suffix, result.data["voice"]) == (".mp3", "af_heart")
+    assert result.data["characters"] == 6
     assert result.text.startswith("Generated 1 audio file with")
+    make("speech", SPEECH, using=using, voice="af_bella")
+    [body] = make.sent
+    assert body["voice"] == "af_bella"
+    assert "speed" not in body
 
 
-def test_a_video_is_waited_for_and_its_progress_reported(make):
-    statuses: list[str] = []
-    script = (job("queued"), job("queued"), job("processing"), job("completed"), VIDEO)
-    result = make("video", *script, on_status=lambda state: statuses.append(state.status))
-    assert make.server.received[0].json["model"] == make.generator.video_model
-    assert statuses == ["queued", "processing", "completed"]
+PERCENTS = (0, 40, 40, 90)
+
+
+@pytest.mark.parametrize(("each_percent", "fractions"), [(False, [0.0]), (True, [0.0, 0.4, 0.9])])
+def test_a_video_is_waited_for_and_each_status_or_percent_reported(make, each_percent, fractions):
+    (make.directory / "fox.png").write_bytes(PNG)
+    reported: list[Any] = []
+    working = [job("processing", progress=percent) for percent in PERCENTS]
+    result = make(
+        "video",
+        *(job("queued"), job("queued"), *working, job("completed", progress=100), VIDEO),
+        watching={
+            "on_status": lambda video: reported.append((video.status, video.fraction_done)),
+            "each_percent": each_percent,
+        },
+        image="fox.png",
+        duration=4,
+    )
+    processing = [("processing", fraction) for fraction in fractions]
+    assert reported == [("queued", None), *processing, ("completed", 1.0)]
+    body = make.server.received[0].json
+    assert (body["model"], body["image"]) == (make.generator.video_model, PNG_URI)
     [file] = result.files
     assert file.path.read_bytes() == MP4
     assert (file.content_type, file.path.suffix) == ("video/mp4", ".mp4")
-    assert result.data["video_id"] == "video-1"
-
-
-def test_the_done_fraction_of_a_video_is_reported_on_request(scripted, tmp_path):
-    reports: list[Any] = []
-    working = [job("processing", progress=percent) for percent in (0, 40, 40, 90)]
-    script = (job("queued"), job("queued"), *working, job("completed", progress=100), VIDEO)
-    _, both = scripted(*script)
-    flow = MediaGenerator(tmp_path, poll_interval=0.01).generate_video(
-        rt.VideoArguments(prompt="Waves"),
-        lambda video: reports.append((video.status, video.fraction_done)),
-        each_percent=True,
-    )
-    both("run", flow)
-    fractions = [("processing", 0.0), ("processing", 0.4), ("processing", 0.9)]
-    assert reports == [("queued", None), *fractions, ("completed", 1.0)]
+    assert (result.data["video_id"], result.data["duration_s"]) == ("video-1", 4)
 
 
 @pytest.mark.parametrize("progress", [None, True, "half", -1, 101, float("nan"), [50], {}])
 def test_an_odd_percentage_is_none(progress):
     assert rc.Video(id="1", status="processing", progress=progress).fraction_done is None
     assert rc.Video(id="1", status="completed", progress=progress).fraction_done == 1.0
-
-
-def test_a_video_of_an_image_and_its_length(make):
-    (make.directory / "fox.png").write_bytes(PNG)
-    result = make("video", *DONE, image="fox.png", duration=4)
-    assert make.server.received[0].json["image"].startswith("data:image/png")
-    assert result.data["duration_s"] == 4
 
 
 def test_a_video_that_is_not_waited_for_is_fetched_later(make):
@@ -266,11 +251,11 @@ def test_a_video_that_takes_too_long_is_named_with_its_last_status(make):
     assert "not done after 0 s" in result.text
 
 
-def test_a_request_without_response_is_not_taken_for_a_video_that_takes_long(scripted, tmp_path):
-    _, both = scripted(*DONE[:2], Reply(end="hold", body=[]), timeout=0.1, max_retries=0)
-    flow = MediaGenerator(tmp_path).generate_video(rt.VideoArguments(video_id="video-1"))
+def test_a_request_without_response_is_not_taken_for_a_video_that_takes_long(make):
+    client = {"timeout": 0.1, "max_retries": 0}
+    silent = Reply(end="hold", body=[])
     with pytest.raises(rc.APITimeoutError) as caught:
-        both("run", flow)
+        make("video", *DONE[:2], silent, client=client, video_id="video-1")
     assert caught.value.__notes__ == ["The video_id is 'video-1'."]
 
 

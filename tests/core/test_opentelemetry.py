@@ -13,20 +13,12 @@ from opentelemetry.trace import StatusCode
 
 import runcrate_core as rc
 from runcrate_core.hooks.opentelemetry import OpenTelemetryHook
+from tests.chat_service import completion
 from tests.servers import Reply, sse, stream_reply, text_chunk
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12, "cost": 0.00125}
-COMPLETION = {
-    "id": "c",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "m",
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
-    ],
-    "usage": USAGE,
-}
-MESSAGES = [{"role": "user", "content": "the prompt"}]
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "the prompt"}]}
+ANSWERED = Reply(json=completion("Hi", usage=USAGE), headers={"x-request-id": "r-1"})
 
 
 class Spans:
@@ -61,16 +53,17 @@ def traced(scripted: Any, spans: Spans) -> Any:
     return start
 
 
-CHAT = {"model": "m", "messages": MESSAGES}
-
-
-def test_a_completion_has_a_span_with_model_tokens_and_cost(traced, spans):
-    both = traced(Reply(json=COMPLETION, headers={"x-request-id": "r-1"}))
-    both("chat.completions.create", **CHAT)
-    (span,) = spans.finished
-    assert span.name == "chat m"
-    assert span.status.status_code is StatusCode.UNSET
-    assert dict(span.attributes or {}) == {
+def test_each_attempt_has_a_span_and_a_completion_its_model_tokens_and_cost(traced, spans):
+    traced(Reply(503, {}), ANSWERED)("chat.completions.create", **CHAT)
+    first, second = spans.finished
+    assert (first.status.status_code, second.status.status_code) == (
+        StatusCode.ERROR,
+        StatusCode.UNSET,
+    )
+    assert (first.attributes or {})["error.type"] == "503"
+    assert "http.request.resend_count" not in (first.attributes or {})
+    assert second.name == "chat m"
+    assert dict(second.attributes or {}) == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "runcrate",
         "gen_ai.request.model": "m",
@@ -78,21 +71,13 @@ def test_a_completion_has_a_span_with_model_tokens_and_cost(traced, spans):
         "gen_ai.usage.output_tokens": 7,
         "gen_ai.response.finish_reasons": ("stop",),
         "http.request.method": "POST",
+        "http.request.resend_count": 1,
         "http.response.status_code": 200,
         "url.template": "/chat/completions",
         "runcrate.surface": "inference",
         "runcrate.request_id": "r-1",
         "runcrate.cost_usd": 0.00125,
     }
-
-
-def test_each_retry_is_a_span_of_its_own(traced, spans):
-    traced(Reply(503, {}), Reply(json=COMPLETION))("chat.completions.create", **CHAT)
-    first, second = spans.finished
-    assert first.status.status_code is StatusCode.ERROR
-    assert (first.attributes or {})["error.type"] == "503"
-    assert "http.request.resend_count" not in (first.attributes or {})
-    assert (second.attributes or {})["http.request.resend_count"] == 1
 
 
 def test_a_stream_has_a_span_to_its_end_with_its_tokens(traced, spans):
@@ -115,7 +100,7 @@ def test_a_stream_that_fails_or_is_left_early_is_recorded_once(traced, spans):
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_text_is_in_spans_only_when_it_is_asked_for(traced, spans, wanted):
-    traced(Reply(json=COMPLETION), capture_content=wanted)("chat.completions.create", **CHAT)
+    traced(ANSWERED, capture_content=wanted)("chat.completions.create", **CHAT)
     text = spans.finished[0].to_json()
     assert ("the prompt" in text) is wanted
     assert ("Hi" in text) is wanted

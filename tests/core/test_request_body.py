@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, async_body, close_body, sync_body
+from tests.core.both_clients import each
 
 
 class Recording:
@@ -30,20 +31,12 @@ class Recording:
         return 3 * UPLOAD_PIECE_BYTES
 
 
-def test_a_sync_body_that_was_cut_closes_its_file():
+@pytest.mark.parametrize("make", [sync_body, async_body])
+async def test_a_body_that_was_cut_closes_its_file(make):
     """The server responded, or the connection broke, before all of it was sent."""
     source = Recording()
-    body = sync_body((b"head", source))
-    assert [next(body), len(next(body))] == [b"head", UPLOAD_PIECE_BYTES]
-    close_body(body)
-    assert source.file.closed
-
-
-async def test_an_async_body_that_was_cut_closes_its_file():
-    """The same, off the event loop."""
-    source = Recording()
-    body = async_body((b"head", source))
-    pieces = aiter(body)
+    body = make((b"head", source))
+    pieces = each(body)
     assert [await anext(pieces), len(await anext(pieces))] == [b"head", UPLOAD_PIECE_BYTES]
     close_body(body)
     assert source.file.closed

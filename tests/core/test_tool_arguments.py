@@ -107,28 +107,25 @@ def test_the_empty_object_of_gateways_before_streamed_arguments_is_left_out():
     assert (parsed.text, parsed.arguments) == ('{"a": 1}', {"a": 1})
 
 
-@pytest.mark.parametrize("text", ["null", '"{}"', " {} "])
-def test_null_and_an_object_written_as_text_inside_of_a_text_are_read(text):
-    assert parse_tool_arguments(text) == {}
-    assert parse_tool_arguments(json.dumps(json.dumps({"a": 1}))) == {"a": 1}
-
-
-def test_line_breaks_objects_and_half_characters_are_read():
-    assert parse_tool_arguments('{"a": "1\n2"}') == {"a": "1\n2"}
-    assert parse_tool_arguments({"a": 1}) == {"a": 1}
-    assert parse_tool_arguments('{"a": "\\ud83d"}') == {"a": "\ufffd"}
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ("null", {}),
+        ('"{}"', {}),
+        (" {} ", {}),
+        (json.dumps(json.dumps({"a": 1})), {"a": 1}),
+        ({"a": 1}, {"a": 1}),
+        ('{"a": "1\n2"}', {"a": "1\n2"}),
+        ('{"a": "\\ud83d"}', {"a": "\ufffd"}),
+    ],
+)
+def test_null_text_in_text_objects_line_breaks_and_half_characters_are_read(given, arguments):
+    assert parse_tool_arguments(given) == arguments
 
 
 def test_calls_have_ids_of_their_own():
-    calls = [
-        call("{}", "x"),
-        call("{}", "x"),
-        call("{}", "x_2"),
-        call("{}", ""),
-        "odd",
-        call("{}", ""),
-        call("{}", "x"),
-    ]
+    given = ["x", "x", "x_2", "", "odd", "", "x"]
+    calls = ["odd" if one == "odd" else call("{}", one) for one in given]
     ids = ["x", "x_2", "x_2_2", "call_3", "call_5", "x_3"]
     assert [one.id for one in parse_tool_calls(calls)] == ids
 

@@ -30,47 +30,50 @@ TWO = (
 WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
 
 
-def test_sentences_go_over_the_ends_of_segments_and_keep_their_times():
-    pieces = WHOLE.split("sentences")
-    assert [piece.text for piece in pieces] == ["Hello there.", "How are you today?", "Fine!"]
-    assert pieces[0].start == 0.0
-    assert pieces[0].end == pytest.approx(2.4)
-    assert (pieces[1].start, pieces[-1].end) == (pytest.approx(2.6), 8.0)
-
-
-def test_sentences_in_other_scripts_and_without_end():
-    transcript = Transcript("你好。再见！还有", (Segment("你好。再见！还有", 0.0, 8.0),))
-    assert [piece.text for piece in transcript.split("sentences")] == ["你好。", "再见！", "还有"]
-
-
-def test_windows_hold_what_begins_within_them():
-    segments = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
-    pieces = Transcript("", segments).split("windows", 4.0)
-    assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
-        ("0 2", 0.0, 3.0),
-        ("4 6", 4.0, 7.0),
-        ("8", 8.0, 9.0),
-    ]
-
-
-def test_without_times_each_format_gives_the_whole_text():
-    bare = Transcript("One. Two.")
-    assert [piece.text for piece in bare.split("text")] == ["One. Two."]
-    assert [piece.text for piece in bare.split("segments")] == ["One. Two."]
-    assert [piece.text for piece in bare.split("sentences")] == ["One.", "Two."]
-    assert bare.split("sentences")[0].start is None
+BARE = Transcript("One. Two.")
+CHINESE = "你好。再见！还有"
+SECONDS = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "problem"),
+    ("transcript", "way", "pieces"),
     [
-        *((("windows", seconds), "window") for seconds in (0, -1, math.nan)),
-        (("words",), "'words'"),
+        # Sentences go over the ends of segments.
+        (
+            WHOLE,
+            ("sentences",),
+            [("Hello there.", 0.0, 2.4), ("How are you today?", 2.6, 6.5), ("Fine!", 6.75, 8.0)],
+        ),
+        (
+            Transcript(CHINESE, (Segment(CHINESE, 0.0, 8.0),)),
+            ("sentences",),
+            [("你好。", 0.0, 3.0), ("再见！", 3.0, 6.0), ("还有", 6.0, 8.0)],
+        ),
+        # Windows hold what begins within them.
+        (
+            Transcript("", SECONDS),
+            ("windows", 4.0),
+            [("0 2", 0.0, 3.0), ("4 6", 4.0, 7.0), ("8", 8.0, 9.0)],
+        ),
+        (BARE, ("text",), [("One. Two.", None, None)]),
+        (BARE, ("segments",), [("One. Two.", None, None)]),
+        (BARE, ("sentences",), [("One.", None, None), ("Two.", None, None)]),
     ],
 )
-def test_a_wrong_way_to_split_is_named(wrong, problem):
+def test_a_transcript_is_split_into_pieces_with_their_times(transcript, way, pieces):
+    assert [(piece.text, piece.start, piece.end) for piece in transcript.split(*way)] == pieces
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"window_s": seconds} for seconds in (0, -1, math.nan)] + [{"format": "words"}]
+)
+def test_a_wrong_way_to_split_is_refused_before_it_is_paid_for(wrong):
+    way = {"format": "windows", **wrong}
+    problem = "'words'" if "format" in wrong else "window"
     with pytest.raises(ValueError, match=problem):
-        WHOLE.split(*wrong)
+        WHOLE.split(way.pop("format"), **way)
+    with pytest.raises(ValueError, match=problem):
+        Transcriber(**{"format": "windows", **wrong})
 
 
 SEGMENTS = st.lists(
@@ -89,15 +92,12 @@ def test_subtitles_are_read_as_they_were_written(segments):
     assert list(read_subtitles(vtt(segments).replace("\n", "\r\n"))) == segments
 
 
-def test_unusual_subtitles_are_read():
+def test_unusual_subtitles_are_read_and_a_clock_carries():
+    assert timestamp(3599.9996, ",") == "01:00:00,000"
+    assert timestamp(None, ".") == "00:00:00.000"
     cue = "cue-1\n00:01.5 --> 00:02.250 align:start\n<v Ann>Hi <b>you</b>"
     text = f"WEBVTT\n\nNOTE x\n\n{cue}\n\nx --> y"
     assert read_subtitles(text) == (Segment("Hi you", 1.5, 2.25),)
-
-
-def test_a_clock_carries():
-    assert timestamp(3599.9996, ",") == "01:00:00,000"
-    assert timestamp(None, ".") == "00:00:00.000"
 
 
 def test_parts_are_joined_with_their_times_corrected():
@@ -179,12 +179,6 @@ def test_silence_has_no_text_in_any_format(format_):
         assert "".join(piece.text for piece in silent.split(format_)).strip() == ""
 
 
-@pytest.mark.parametrize("settings", [{"format": "json"}, {"format": "windows", "window_s": 0}])
-def test_unusable_settings_are_refused_before_they_are_paid_for(settings):
-    with pytest.raises(ValueError, match=r"format|window"):
-        Transcriber(**settings)
-
-
 def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
     samples = array("h", [0]) * int(seconds * RATE)
     for number in range(len(samples)):
@@ -204,10 +198,7 @@ def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path):
     assert [start for start, _ in pieces] == [0.0, pytest.approx(6.65, abs=0.2)]
     with wave.open(str(pieces[1][1])) as second:
         assert second.getnframes() / RATE == pytest.approx(12.0 - pieces[1][0], abs=0.01)
-
-
-def test_a_short_piece_is_not_searched():
-    assert quiet_split(array("h", [1] * 10)) == 10
+    assert quiet_split(array("h", [1] * 10)) == 10  # too short to be searched
 
 
 def test_what_is_no_audio_is_named_and_so_is_a_splitter_that_is_missing(tmp_path, monkeypatch):

@@ -37,21 +37,18 @@ def deltas_of(*pieces: object, finish: bool = True) -> tuple[list[object], dict[
     return [chunk["choices"][0]["delta"] for chunk in chunks], message
 
 
-def test_a_half_waits_while_another_text_goes_on():
-    _, message = deltas_of({"content": "\ud83d"}, {"reasoning": "hm"}, {"content": "\ude00"})
-    assert (message["content"], message["reasoning"]) == ("\U0001f600", "hm")
-
-
 @pytest.mark.parametrize(
     ("pieces", "text"),
     [
+        ([{"content": "\ud83d"}, {"reasoning": "hm"}, {"content": "\ude00"}], "\U0001f600"),
         ([{"content": "a\ud83d"}], "a\ufffd"),
         ([{"content": "\ud83d"}, {"content": "a"}], "\ufffda"),
         ([{"content": "\ude00a"}], "\ufffda"),
         ([{"content": "\ud83d"}, {"content": "\ud83d\ude00"}], "\ufffd\U0001f600"),
     ],
+    ids=["joined", "last", "before another", "second alone", "first alone"],
 )
-def test_a_half_that_stays_alone_is_replaced(pieces, text):
+def test_a_half_waits_for_its_other_half_and_is_replaced_if_it_stays_alone(pieces, text):
     deltas, message = deltas_of(*pieces)
     assert "".join(delta.get("content") or "" for delta in deltas) == text
     assert message["content"] == text
