@@ -107,7 +107,7 @@ def _close(schema: Schema) -> Schema:
     schema = {key: item for key, item in schema.items() if key not in ("default", "uniqueItems")}
     if "$ref" in schema and len(schema) > 1:
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
-    if "oneOf" in schema:  # of classes that a function of the user's tells apart
+    if "oneOf" in schema:  # of classes that a constant or a function tells apart
         schema["anyOf"] = schema.pop("oneOf")
     if not isinstance(schema.get("properties"), dict):
         return schema
@@ -126,10 +126,7 @@ def _without_discriminator(schema: Schema) -> Schema:
     """Drop OpenAPI's `discriminator`, which refers to `$defs`: the members' constants suffice."""
     if not isinstance(schema.get("discriminator"), dict):
         return schema
-    schema = {name: value for name, value in schema.items() if name != "discriminator"}
-    if "oneOf" in schema:  # strict modes know `anyOf` only; the constants exclude each other
-        schema["anyOf"] = schema.pop("oneOf")
-    return schema
+    return {name: value for name, value in schema.items() if name != "discriminator"}
 
 
 def _map_schemas(schema: Any, change: Callable[[Schema], Schema]) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from langchain_core.messages import BaseMessage, SystemMessage
 from typing_extensions import is_typeddict
 
-from langchain_runcrate.json_schemas import function_of, json_schema_of
+from langchain_runcrate.json_schemas import json_schema_of
 from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
 from langchain_runcrate.tools_binding import wire_response_format, wire_tools
 
@@ -68,29 +68,29 @@ def structured_output_plan(
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, not {method!r}.")
     if schema is None and method != "json_mode":
         raise ValueError("A schema is needed, except with `method='json_mode'`.")
-    if schema is not None and not isinstance(schema, dict):
-        try:
-            function_of(schema)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "`schema` must be a Pydantic class, a TypedDict, JSON schema or an OpenAI "
-                f"function, not {schema!r}. For a list, use Pydantic's `RootModel[list[...]]`."
-            ) from error
-    match method or _default_method(profile):
-        case "json_schema":
-            return _by_json_schema(schema, strict)
-        case "function_calling":
-            forced = method is not None or not (profile or {}).get("reasoning_output")
-            return _by_function_calling(schema, strict, forced=forced)
-        case _:
-            if method is None:
-                warnings.warn(
-                    f"The model `{model}` supports neither structured outputs nor tools, so its "
-                    "output is only asked to fit the schema. Choose a `method` to decide "
-                    "otherwise.",
-                    stacklevel=3,
-                )
-            return _by_json_mode(schema)
+    chosen = method or _default_method(profile)
+    if chosen == "json_mode" and method is None:
+        warnings.warn(
+            f"The model `{model}` supports neither structured outputs nor tools, so its output "
+            "is only asked to fit the schema. Choose a `method` to decide otherwise.",
+            stacklevel=3,
+        )
+    try:
+        match chosen:
+            case "json_schema":
+                return _by_json_schema(schema, strict)
+            case "function_calling":
+                forced = method is not None or not (profile or {}).get("reasoning_output")
+                return _by_function_calling(schema, strict, forced=forced)
+            case _:
+                return _by_json_mode(schema)
+    except (TypeError, ValueError) as error:
+        if isinstance(schema, dict):
+            raise
+        raise ValueError(
+            "`schema` must be a Pydantic class, a TypedDict, JSON schema or an OpenAI function, "
+            f"not {schema!r}. For a list, use Pydantic's `RootModel[list[...]]`."
+        ) from error
 
 
 def with_raw(llm: Runnable[Any, Any], parser: StructuredResponseParser) -> Runnable[Any, Any]:
@@ -136,7 +136,8 @@ def _by_json_mode(schema: Any) -> Plan:
 
 
 def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> Plan:  # noqa: FBT001 - private
-    name = wire_tools([schema])[0]["function"]["name"]
+    [tool] = wire_tools([schema], strict=strict)
+    name = tool["function"]["name"]
     arguments = {
         # Models that think before they answer may refuse to be forced.
         "tool_choice": name if forced else "auto",
@@ -144,7 +145,7 @@ def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> P
         "strict": strict,
         **_traced("function_calling", schema, strict=strict),
     }
-    return Plan(arguments, [schema], StructuredResponseParser(target=schema, tool_name=name))
+    return Plan(arguments, [tool], StructuredResponseParser(target=schema, tool_name=name))
 
 
 def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:
