@@ -122,7 +122,17 @@ async def test_a_missing_or_refused_key_is_never_skipped(
     assert caught.value.__cause__ is None
 
 
-async def test_nothing_goes_on_when_nobody_asks_for_the_rest(settings, tmp_path, runcrate_emulator):
+async def test_nothing_goes_on_when_nobody_asks_for_the_rest(
+    settings, tmp_path, runcrate_emulator, monkeypatch
+):
+    listen = RuncrateTranscriptionLoader._alistened
+
+    async def listened(self, recording):
+        if name_of(recording.source) != "n0.mp3":
+            await asyncio.Event().wait()
+        return await listen(self, recording)
+
+    monkeypatch.setattr(RuncrateTranscriptionLoader, "_alistened", listened)
     write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
     loader = RuncrateTranscriptionLoader(tmp_path, max_concurrency=2, **settings)
     documents = loader.alazy_load()
