@@ -27,7 +27,7 @@ _WITHOUT_EFFECT: Final = {
 }
 
 # Names of other classes, which must not reach `model_kwargs`: it is shown, traced and sent.
-_OTHER_NAMES: Final = {"openai_api_key": "api_key", "openai_api_base": "base_url"}
+OTHER_NAMES: Final = {"openai_api_key": "api_key", "openai_api_base": "base_url"}
 
 
 # Names that LangChain's users know some arguments by; documented are the others.
@@ -81,7 +81,7 @@ def refuse_misplaced(given: Mapping[str, Any]) -> None:
     """Refuse arguments that would be shown, traced or sent."""
     if "extra_headers" in given:
         raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")
-    for name, ours in _OTHER_NAMES.items():
+    for name, ours in OTHER_NAMES.items():
         if name in given:
             raise ValueError(f"`{name}` is called `{ours}` here.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from langchain_core.messages import BaseMessage
 
+from langchain_runcrate.arguments import OTHER_NAMES
 from langchain_runcrate.chat_parameters import ChatParameters
 from langchain_runcrate.completion_request import completion_request
 from langchain_runcrate.connection import KEY_VARIABLE, RuncrateConnection
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
     from runcrate_core import ModelInfo
     from runcrate_core.toolkit import ToolNames
 
+# Arguments of the connection, which a call does not take.
+_CONNECTION: Final = frozenset(
+    name
+    for field, info in RuncrateConnection.model_fields.items()
+    if field != "request_timeout"
+    for name in (field, info.alias)
+)
 # Arguments of a call that may hold credentials, and are kept out of traces and cache keys.
-_PRIVATE_ARGUMENTS = ("extra_headers",)
+_PRIVATE_ARGUMENTS: Final = frozenset({*_CONNECTION, *OTHER_NAMES, "extra_headers"})
 
 
 # Unknown arguments go to `model_kwargs` before; that none is left, type checkers read here.
@@ -155,6 +163,12 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel, extra=
             TypeError: A message cannot be sent.
             ValueError: A content block, or an argument of the call, cannot be sent.
         """
+        if misplaced := [name for name in call if name in _CONNECTION or name in OTHER_NAMES]:
+            name = OTHER_NAMES.get(misplaced[0], misplaced[0])
+            raise ValueError(
+                f"A call takes no `{misplaced[0]}`: give `{name}` to `{type(self).__name__}`. "
+                "Nothing was sent."
+            )
         call = with_wire_tools(call)
         # The names that the program knows; the request has those of the wire.
         names = tool_names(call.get("tools") or self.model_kwargs.get("tools"))

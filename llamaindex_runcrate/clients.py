@@ -36,7 +36,8 @@ _SETTINGS: Final = {
     "max_retries": "max_retries",
     "stream_idle_timeout": "stream_idle_timeout",
 }
-_CONNECTION: Final = frozenset({*_SETTINGS, "client", "async_client"})
+# All arguments of the connection.
+CONNECTION: Final = frozenset({*_SETTINGS, "client", "async_client"})
 
 
 class Connected(BaseComponent):
@@ -210,7 +211,7 @@ class Connected(BaseComponent):
             ConfigurationError: A connection cannot be made with these values.
         """
         values = dict(update or {})
-        changes = {name: values.pop(name) for name in list(values) if name in _CONNECTION}
+        changes = {name: values.pop(name) for name in list(values) if name in CONNECTION}
         clients = self._changed_clients(changes) if changes else None
         copied = super().model_copy(update=values, deep=deep)
         if clients is not None:
@@ -219,7 +220,7 @@ class Connected(BaseComponent):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field. A new key or URL gives the object new connections."""
-        if name in _CONNECTION:
+        if name in CONNECTION:
             changes = {name: value}
             self._connect(self._changed_clients(changes), changes)
         else:

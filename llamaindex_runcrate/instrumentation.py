@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import BoundArguments, Signature
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llama_index.core.callbacks import CBEventType, EventPayload
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from llama_index.core.llms.llm import LLM
 
 R = TypeVar("R")
+
+# Arguments of a call that may hold credentials.
+_PRIVATE: Final = frozenset({"api_key", "default_headers", "extra_headers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,8 @@ class Instrumentation:
         self._event_id = ""
 
     def started(self, llm: LLM, kwargs: dict[str, Any]) -> None:
-        """Report the start of the call, without headers: they may hold credentials."""
-        kwargs = {name: value for name, value in kwargs.items() if name != "extra_headers"}
+        """Report the start of the call, without what may hold credentials."""
+        kwargs = _public(kwargs)
         model = llm.to_payload()
         self._emit(self._kind.start, model_dict=model, additional_kwargs=kwargs)
         self._event_id = self._callbacks.on_event_start(
@@ -196,6 +200,22 @@ def instrumented(
         except BaseException as error:
             observation.failed(error)
             raise
+
+
+class SpanSignature(Signature):
+    """A method's signature for LlamaIndex's spans, which show each argument that it binds."""
+
+    def bind(self, /, *args: Any, **kwargs: Any) -> BoundArguments:
+        """Bind arguments without what may hold credentials."""
+        bound = super().bind(*args, **kwargs)
+        for name in ("kwargs", "llm_kwargs"):
+            if isinstance(given := bound.arguments.get(name), dict):
+                bound.arguments[name] = _public(given)
+        return bound
+
+
+def _public(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in _PRIVATE}
 
 
 def _has_listeners() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence
-from inspect import signature
 from typing import Any, TypeVar
 
 import llama_index.core.instrumentation as instrument
@@ -31,7 +30,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
-from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, instrumented
+from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, SpanSignature, instrumented
 from llamaindex_runcrate.responses import ChunkReader, completion_of, is_last, response_of, was_cut
 from llamaindex_runcrate.schemas import are_of_program, wire_tool_choice, wire_tools
 from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
@@ -434,9 +433,12 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 
 
 # LlamaIndex's spans read these for each call; without this attribute they would be computed again.
-for _name in ("chat", "complete", "stream_chat", "stream_complete"):
+for _name in ("chat", "complete", "stream_chat", "stream_complete", "structured_predict"):
     for _method in (getattr(RuncrateLLM, _name), getattr(RuncrateLLM, f"a{_name}")):
-        _method.__wrapped__.__signature__ = signature(_method)
+        _method.__wrapped__.__signature__ = SpanSignature.from_callable(_method)
+# A span of this step would show its result, with the headers of the call.
+_undecorated = RuncrateLLM._prepare_chat_with_tools.__wrapped__  # type: ignore[attr-defined] # noqa: SLF001 - of this module
+RuncrateLLM._prepare_chat_with_tools = _undecorated  # type: ignore[method-assign] # noqa: SLF001 - of this module
 
 
 def _unchanged(chunk: ChatResponse) -> ChatResponse:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from llama_index.core.bridge.pydantic import Field
 
 from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
-from llamaindex_runcrate.clients import Connected
+from llamaindex_runcrate.clients import CONNECTION, Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.react_steps import asks_for_steps
 from llamaindex_runcrate.responses import ResponseContext
@@ -150,12 +150,13 @@ class ChatSettings(Connected):
         """Return the arguments of the client's call, and how its response is to be read.
 
         Raises:
-            ValueError: A key is among the arguments, which LlamaIndex shows in its events.
+            ValueError: A setting of the connection, such as the key, is among the arguments, which
+                would be sent as fields and are shown in LlamaIndex's events.
         """
-        if "api_key" in kwargs:
+        if not CONNECTION.isdisjoint(kwargs):
+            [name, *_] = CONNECTION & kwargs.keys()
             raise ValueError(
-                "A call takes no `api_key`: LlamaIndex hands its arguments to every event handler. "
-                "Give the key to `RuncrateLLM(api_key=...)`. Nothing was sent."
+                f"A call takes no `{name}`: give it to `RuncrateLLM({name}=...)`. Nothing was sent."
             )
         values = self.__dict__  # where pydantic keeps the fields
         request = {name: values[name] for name in _SENT if values[name] is not None}

@@ -65,3 +65,14 @@ def test_models_differ_in_the_cache_where_their_answers_may():
     assert one._get_llm_string() != two._get_llm_string()
     assert one._get_llm_string() == ChatRuncrate(model=MODEL, temperature=0)._get_llm_string()
     assert one._get_llm_string(extra_headers={"a": "1"}) == one._get_llm_string()
+
+
+@pytest.mark.parametrize("ask", EVERY)
+@pytest.mark.parametrize("name", ["api_key", "default_headers", "openai_api_key", "base_url"])
+def test_a_call_takes_no_settings_of_the_connection_and_shows_none(ask, name):
+    recorder = Recorder()
+    with ScriptedServer(whole()) as server, pytest.raises(ValueError, match=f"takes no `{name}`"):
+        ask(chat(server), config={"callbacks": [recorder]}, **{name: "secret_value"})
+    assert server.sent == 0
+    assert recorder.started
+    assert "secret_value" not in str(recorder.started)

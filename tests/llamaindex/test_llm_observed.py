@@ -12,14 +12,18 @@ from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
+from llama_index.core.instrumentation.span import BaseSpan
+from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import ChatMessage, CompletionResponse
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.rate_limiter import BaseRateLimiter
-from pydantic import Field, ValidationError
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field, ValidationError
 
 from llamaindex_runcrate import RuncrateLLM
 from llamaindex_runcrate.responses import completion_of
 from tests.chat_service import chunk, completion, end, refusal
+from tests.llamaindex.calls import predict
 
 STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
 BROKEN = [chunk({"content": "Hello"}), {"error": {"message": "gone"}}]
@@ -29,6 +33,10 @@ WHOLE = ("chat", "achat", "complete", "acomplete")
 
 def said(text: str) -> list[ChatMessage]:
     return [ChatMessage(role="user", content=text)]
+
+
+class Nothing(BaseModel):
+    """An object without fields."""
 
 
 class Decorated(RuncrateLLM):
@@ -96,6 +104,28 @@ class Callbacks(BaseCallbackHandler):
         self.seen.append(("trace end", trace_id))
 
 
+class Spans(BaseSpanHandler[BaseSpan]):
+    seen: list[str] = Field(default_factory=list)
+
+    def new_span(self, id_, bound_args, instance=None, parent_span_id=None, tags=None, **_):
+        self.seen.append(f"{id_} {bound_args} {instance!r}")
+        return BaseSpan(id_=id_)
+
+    def prepare_to_exit_span(self, id_, bound_args, instance=None, result=None, **_):
+        self.seen.append(f"{id_} {bound_args} {result!r}")
+
+    def prepare_to_drop_span(self, id_, bound_args, instance=None, err=None, **_):
+        self.seen.append(f"{id_} {bound_args} {err!r}")
+
+
+@pytest.fixture
+def spans():
+    handler, dispatcher = Spans(), get_dispatcher()
+    dispatcher.add_span_handler(handler)
+    yield handler.seen
+    dispatcher.span_handlers.remove(handler)
+
+
 @pytest.fixture
 def events():
     handler, dispatcher = Events(), get_dispatcher()
@@ -135,12 +165,15 @@ async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[A
 
 
 @pytest.mark.parametrize("way", WAYS + WHOLE)
-async def test_observers_see_no_headers(made_llm, service, events, way):
+async def test_observers_see_no_headers(made_llm, service, events, spans, way):
     service.will_say(STREAM if "stream" in way else completion("Hello"))
     await use(made_llm(), way, extra_headers={"x-token": "secret_value"})
     [start, *_] = [event for event in events if type(event).__name__.endswith("StartEvent")]
     assert start.additional_kwargs == {"temperature": 0.1}
-    assert "secret_value" not in str([event.model_dump() for event in events])
+    assert any(f"RuncrateLLM.{way}-" in span and "0.1" in span for span in spans)
+    with pytest.raises(ValueError, match="takes no `api_key`"):
+        await use(made_llm(), way, api_key="secret_value")
+    assert "secret_value" not in str([event.model_dump() for event in events]) + str(spans)
     with pytest.raises(ValidationError, match="`default_headers`"):
         made_llm(additional_kwargs={"extra_headers": {"x-token": "secret_value"}})
 
@@ -225,3 +258,20 @@ async def test_an_asynchronous_stream_left_early_ends_its_request_at_once(made_l
     await use(made_llm(), "astream_chat", leave_early=True)
     await use(made_llm(), "astream_complete", leave_early=True)
     assert [body.closed for body in service.bodies] == [True, True]
+
+
+@pytest.mark.parametrize("way", ["structured_predict", "astructured_predict", "chat_with_tools"])
+async def test_spans_of_objects_and_tools_show_no_headers(made_llm, service, spans, way):
+    service.decides(
+        lambda body: completion(
+            "{}", calls=[("a", it["function"]["name"], "{}") for it in body.get("tools", ())]
+        )
+    )
+    headers = {"extra_headers": {"x-token": "secret_value"}}
+    if way == "chat_with_tools":
+        made_llm().chat_with_tools([FunctionTool.from_defaults(said)], user_msg="x", **headers)
+    else:
+        await predict(made_llm(), way, Nothing, **headers)
+    assert "secret_value" in str(service.headers)
+    assert spans
+    assert "secret_value" not in str(spans)

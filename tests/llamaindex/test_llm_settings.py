@@ -113,9 +113,10 @@ def test_a_wrong_setting_is_an_error_that_does_not_show_the_key(wrong):
 
 
 @pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
-async def test_a_call_takes_no_key(made_llm, service, way):
-    with pytest.raises(ValueError, match="takes no `api_key`") as caught:
-        await ask(made_llm(), way, "x", api_key=KEY)
+@pytest.mark.parametrize("name", ["api_key", "default_headers", "base_url", "max_retries"])
+async def test_a_call_takes_no_settings_of_the_connection(made_llm, service, way, name):
+    with pytest.raises(ValueError, match=f"takes no `{name}`") as caught:
+        await ask(made_llm(), way, "x", **{name: KEY})
     assert KEY not in str(caught.value)
     assert service.requests == []
 
