@@ -10,6 +10,11 @@ def data_url(mime_type: str, content: bytes) -> str:
     return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
 
 
+def of(kind: str, **members: Any) -> dict[str, Any]:
+    """Return a content block of any kind."""
+    return {"type": kind, **members}
+
+
 def text_part(text: str, **more: Any) -> dict[str, Any]:
     return {"type": "text", "text": text, **more}
 

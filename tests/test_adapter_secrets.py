@@ -145,6 +145,8 @@ async def test_an_answer_that_is_not_usable(runcrate_emulator):
         (lc.RuncrateTranscriptionLoader, {"source": "a.mp3", "max_retrys": 0}),
         (lc.RuncrateTranscriptionParser, {"max_retrys": 0}),
         (li.RuncrateLLM, {}),  # no model
+        (li.RuncrateLLM, {"model": "m", "temperature": 9}),
+        (li.RuncrateLLM, {"model": "m", "max_token": 5}),
         (li.RuncrateLLM, {"model": "m", "api_key": f"{KEY}\nx"}),
         (li.RuncrateEmbedding, {"embed_batch_size": 0}),
         (li.RuncrateEmbedding, {"api_base": "ftp://runcrate.example.com"}),

@@ -104,7 +104,7 @@ def test_the_model_can_be_chosen_with_the_call_and_its_name_decides_nothing(name
 
 
 def test_an_unknown_argument_is_sent_and_one_without_effect_is_not_both_with_a_warning():
-    with pytest.warns(UserWarning, match="`min_p` is no argument of ChatRuncrate") as caught:
+    with pytest.warns(UserWarning, match="`min_p` is not an argument of ChatRuncrate") as caught:
         model = ChatRuncrate(model=MODEL, min_p=0.1)
     assert model.model_kwargs == {"min_p": 0.1}
     assert caught[0].filename == __file__

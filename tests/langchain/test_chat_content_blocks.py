@@ -14,7 +14,6 @@ from langchain_runcrate import content_blocks
 from langchain_runcrate.responses import ResponseContext, chat_result
 from langchain_runcrate.serialization import register_class
 from langchain_runcrate.streaming import StreamReader
-from tests.chat_service import chunk
 from tests.langchain.chat_service import chat, completion, stream, streamed, whole
 from tests.servers import ScriptedServer
 
@@ -82,13 +81,11 @@ def test_blocks_are_left_to_langchain_and_calls_without_a_number_have_no_index()
 
 def test_what_is_not_a_call_among_calls_is_passed_over():
     answer = StreamReader(ResponseContext("m"))
-    assert answer.read(chunk({"tool_calls": ["?"]})) is None
-    assert answer.read(chunk({"tool_calls": []})) is None
-    assert answer.read({"choices": [{"index": 0, "delta": None}]}) is None
+    for delta in ({"tool_calls": ["?"]}, {"tool_calls": []}, None):
+        assert answer.read({"choices": [{"index": 0, "delta": delta}]}) is None
     payload = completion({"tool_calls": ["?", {"function": {"name": "f", "arguments": {"x": 1}}}]})
     [generation] = chat_result(payload, None, ResponseContext("m")).generations
     assert [call["args"] for call in generation.message.tool_calls] == [{"x": 1}]
-    assert "request_id" not in generation.message.response_metadata
 
 
 TEXT = {"type": "text", "text": "Yes."}

@@ -8,19 +8,12 @@ from typing import Any
 import pytest
 from langchain_core import exceptions as langchain
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage
 
 import runcrate_core
 from langchain_runcrate import ChatRuncrate, errors
 from langchain_runcrate.errors import translated
 from tests.chat_service import chunk
-from tests.langchain.chat_service import (
-    EVERY,
-    STREAMED,
-    WHOLE,
-    chat,
-    whole,
-)
+from tests.langchain.chat_service import EVERY, STREAMED, WHOLE, chat, invoke, stream, whole
 from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 TWINS = [
@@ -78,6 +71,7 @@ def test_a_spent_quota_is_not_worth_repeating(code, retryable):
     assert caught.value.retry_after == 7
 
 
+HALF = chunk({"content": "Half"})
 OVERFLOWS = [
     "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
     "the request exceeds the available context size",
@@ -89,18 +83,16 @@ OVERFLOWS = [
 ]
 
 
-def late(message: str) -> Reply:
-    """A stream that fails after its first chunk."""
-    error = {"error": {"message": message, "code": 400}}
-    return stream_reply(sse(chunk({"content": "Half"}), error))
+LATE = stream_reply(sse(HALF, {"error": {"message": OVERFLOWS[0], "code": 400}}))
 
 
 @pytest.mark.parametrize(
     ("reply", "is_overflow"),
     [
-        *((refusal(status, message=text), True) for text in OVERFLOWS for status in (400, 422)),
+        *((refusal(400, message=text), True) for text in OVERFLOWS),
+        (refusal(422, message=OVERFLOWS[0]), True),
         (refusal(400, "context_length_exceeded"), True),
-        (late(OVERFLOWS[0]), True),
+        (LATE, True),
         (refusal(400, message="`temperature` must be at most 2."), False),
         (refusal(500, message=OVERFLOWS[0]), False),
     ],
@@ -113,7 +105,6 @@ def test_a_prompt_that_is_too_long_is_recognised(reply, is_overflow):
 
 
 SILENT = Reply(body=[5.0])
-HALF = chunk({"content": "Half"})
 CUT = stream_reply(sse(HALF, done=False), end="close")
 STALLED = stream_reply([*sse(HALF, done=False), 5.0])
 FAILED = stream_reply(sse(HALF, {"error": {"message": "no GPU", "code": 503}}))
@@ -161,19 +152,15 @@ def test_the_trace_of_a_failed_call_holds_the_answer():
         def on_llm_error(self, error, *, response, **kwargs):
             traced.append(response)
 
-    for ask in (WHOLE[0], STREAMED[0]):
-        with ScriptedServer(refusal(404, "model_not_found")) as server:
+    with ScriptedServer(refusal(404, "model_not_found")) as server:
+        for ask in (invoke, stream):
             with pytest.raises(errors.RuncrateModelNotFoundError):
                 ask(chat(server, callbacks=[Handler()]))
-    for response in traced:
-        message = response.generations[0][0].message
-        assert isinstance(message, AIMessage)
-        metadata = message.response_metadata
-        assert metadata["status_code"] == 404
-        assert metadata["request_id"] == "req_1"
-        assert metadata["body"]["error"]["code"] == "model_not_found"
-        assert "authorization" not in metadata["headers"]
-    assert len(traced) == 2
+    metadata, of_stream = (one.generations[0][0].message.response_metadata for one in traced)
+    assert metadata == of_stream
+    assert (metadata["status_code"], metadata["request_id"]) == (404, "req_1")
+    assert metadata["body"]["error"]["code"] == "model_not_found"
+    assert "authorization" not in metadata["headers"]
 
 
 def test_a_missing_or_foreign_key_is_refused_before_anything_is_sent(monkeypatch):

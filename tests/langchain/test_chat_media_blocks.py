@@ -16,6 +16,7 @@ from tests.content_parts import (
     data_url,
     file_part,
     image_part,
+    of,
     video_part,
 )
 from tests.langchain.chat_service import chat, whole
@@ -23,148 +24,103 @@ from tests.servers import ScriptedServer
 
 PNG_BYTES, PDF_BYTES, WAV_BYTES = b"\x89PNG\r\n\x1a\n0000", b"%PDF-1.4 x", b"RIFF0000WAVE"
 PNG, PDF, WAV = (base64.b64encode(each).decode() for each in (PNG_BYTES, PDF_BYTES, WAV_BYTES))
-WEBP = base64.b64encode(b"RIFF0000WEBP").decode()
+WEBP_BYTES = b"RIFF0000WEBP"
+WEBP = base64.b64encode(WEBP_BYTES).decode()
 URL = "https://files.example/a"
+LINK, LOW = image_part(URL), image_part(URL, detail="low")
 PICTURE = image_part(data_url("image/png", PNG_BYTES))
+SOUND, SPEECH = audio_part(WAV_BYTES, "wav"), audio_part(WAV_BYTES, "mp3")
+FILM, CLIP = video_part(URL), video_part("data:video/mp4;base64,AAAA")
 PAPER = {"file_data": data_url("application/pdf", PDF_BYTES)}
-NAMED_PAPER = file_part(filename="a.pdf", **PAPER)
+NAMED, STORED = file_part(filename="a.pdf", **PAPER), file_part(file_id="f")
 
 
-def of(kind: str, **members: Any) -> dict[str, Any]:
-    return {"type": kind, **members}
+def encoded(data: str, mime_type: str, **members: Any) -> dict[str, Any]:
+    """The bytes of a file as LangChain's first blocks have them."""
+    return {"source_type": "base64", "data": data, "mime_type": mime_type, **members}
 
 
-# Blocks as OpenAI, LangChain (v1, v0), Anthropic, Gemini and Bedrock have them, by their part.
-BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
-    (
-        image_part(URL),
-        [
-            image_part(URL),
-            of("image_url", image_url=URL),
-            of("image", url=URL),
-            of("image", source_type="url", url=URL),
-            of("image", source=of("url", url=URL)),
-        ],
-    ),
-    (
-        image_part(URL, detail="low"),
-        [
-            image_part(URL, detail="low"),
-            of("input_image", image_url=URL, detail="low"),
-            of("image", url=URL, extras={"detail": "low"}),
-        ],
-    ),
-    (
-        PICTURE,
-        [
-            PICTURE,
-            of("image", base64=PNG, mime_type="image/png"),
-            of("image", base64=PNG),
-            of("image", base64=PNG, mime_type="image/jpg"),  # the bytes show the type
-            of("image", base64=data_url("image/png", PNG_BYTES)),
-            of("file", base64=PNG, mime_type="image/png"),
-            of("image", source_type="base64", data=PNG, mime_type="image/png"),
-            of("image", source=of("base64", media_type="image/png", data=PNG)),
-            of("media", mime_type="image/png", data=PNG),
-            of("media", mime_type="image/png", data=PNG_BYTES),
-            {"image": {"format": "png", "source": {"bytes": PNG_BYTES}}},
-        ],
-    ),
-    (
-        image_part("data:image/jpeg;base64,AAAA"),
-        [of("image", base64="AAAA", mime_type="image/jpg")],
-    ),
-    (image_part(data_url("image/webp", b"RIFF0000WEBP")), [of("image", base64=WEBP)]),
-    (
-        audio_part(WAV_BYTES, "mp3"),
-        [audio_part(WAV_BYTES, "mp3"), of("audio", base64=WAV, mime_type="audio/mpeg")],
-    ),
-    (
-        audio_part(WAV_BYTES, "wav"),
-        [
-            of("audio", base64=WAV),
-            of("audio", base64=WAV, mime_type="audio/x-wav"),
-            of("audio", source_type="base64", data=WAV, mime_type="audio/wav"),
-        ],
-    ),
-    (audio_part(b"ID3", "mp3"), [of("audio", base64="SUQz")]),
-    (audio_part(WAV_BYTES, "flac"), [of("audio", base64=WAV, mime_type="audio/flac")]),
-    (audio_part(WAV_BYTES, "m4a"), [of("audio", base64=WAV, mime_type="audio/mp4; codecs=x")]),
-    (audio_url_part(URL), [audio_url_part(URL), of("audio", url=URL)]),
-    (
-        video_part(URL),
-        [
-            video_part(URL),
-            of("video", url=URL),
-            of("media", mime_type="video/mp4", file_uri=URL),
-        ],
-    ),
-    (
-        video_part("data:video/mp4;base64,AAAA"),
-        [
-            of("video", base64="AAAA", mime_type="video/mp4"),
-            {"video": {"format": "mp4", "source": {"bytes": bytes(3)}}},
-        ],
-    ),
+def source(data: str, media_type: str) -> dict[str, Any]:
+    """The bytes of a file as Anthropic's blocks have them."""
+    return {"source": {"type": "base64", "media_type": media_type, "data": data}}
+
+
+def bedrock(kind: str, content: bytes, form: str, **members: Any) -> dict[str, Any]:
+    return {kind: {"format": form, **members, "source": {"bytes": content}}}
+
+
+# The part that servers read, and a block as OpenAI, LangChain (v1, v0), Anthropic, Gemini or
+# Bedrock has it.
+FORMS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    *((part, part) for part in (LINK, LOW, PICTURE, SPEECH, FILM, NAMED, STORED)),
+    (LINK, of("image_url", image_url=URL)),
+    (LINK, of("image", url=URL)),
+    (LINK, of("image", source_type="url", url=URL)),
+    (LINK, of("image", source=of("url", url=URL))),
+    (LOW, of("input_image", image_url=URL, detail="low")),
+    (LOW, of("image", url=URL, extras={"detail": "low"})),
+    (PICTURE, of("image", base64=PNG, mime_type="image/png")),
+    (PICTURE, of("image", base64=PNG)),
+    (PICTURE, of("image", base64=PNG, mime_type="image/jpg")),  # the bytes show the type
+    (PICTURE, of("image", base64=data_url("image/png", PNG_BYTES))),
+    (PICTURE, of("file", base64=PNG, mime_type="image/png")),
+    (PICTURE, of("image", **encoded(PNG, "image/png"))),
+    (PICTURE, of("image", **source(PNG, "image/png"))),
+    (PICTURE, of("media", mime_type="image/png", data=PNG)),
+    (PICTURE, of("media", mime_type="image/png", data=PNG_BYTES)),
+    (PICTURE, bedrock("image", PNG_BYTES, "png")),
+    (image_part("data:image/jpeg;base64,AAAA"), of("image", base64="AAAA", mime_type="image/jpg")),
+    (image_part(data_url("image/webp", WEBP_BYTES)), of("image", base64=WEBP)),
+    (SPEECH, of("audio", base64=WAV, mime_type="audio/mpeg")),
+    (SOUND, of("audio", base64=WAV)),
+    (SOUND, of("audio", base64=WAV, mime_type="audio/x-wav")),
+    (SOUND, of("audio", **encoded(WAV, "audio/wav"))),
+    (audio_part(b"ID3", "mp3"), of("audio", base64="SUQz")),
+    (audio_part(WAV_BYTES, "flac"), of("audio", base64=WAV, mime_type="audio/flac")),
+    (audio_part(WAV_BYTES, "m4a"), of("audio", base64=WAV, mime_type="audio/mp4; codecs=x")),
+    (audio_url_part(URL), audio_url_part(URL)),
+    (audio_url_part(URL), of("audio", url=URL)),
+    (FILM, of("video", url=URL)),
+    (FILM, of("media", mime_type="video/mp4", file_uri=URL)),
+    (CLIP, of("video", base64="AAAA", mime_type="video/mp4")),
+    (CLIP, bedrock("video", bytes(3), "mp4")),
     (
         file_part(filename="document.pdf", **PAPER),
-        [of("file", base64=PDF, mime_type="application/pdf")],
+        of("file", base64=PDF, mime_type="application/pdf"),
     ),
-    (
-        NAMED_PAPER,
-        [
-            NAMED_PAPER,
-            of("input_file", filename="a.pdf", **PAPER),
-            of("file", base64=PDF, filename="a.pdf"),
-            of("file", base64=PDF, mime_type="application/pdf", extras={"filename": "a.pdf"}),
-            of(
-                "file",
-                source_type="base64",
-                data=PDF,
-                mime_type="application/pdf",
-                metadata={"filename": "a.pdf"},
-            ),
-            of(
-                "document",
-                title="a.pdf",
-                source=of("base64", media_type="application/pdf", data=PDF),
-            ),
-            {"document": {"format": "pdf", "name": "a.pdf", "source": {"bytes": PDF_BYTES}}},
-        ],
-    ),
-    (
-        file_part(file_id="f"),
-        [
-            file_part(file_id="f"),
-            of("input_file", file_id="f"),
-            of("image", file_id="f"),
-            of("text-plain", file_id="f"),
-            of("file", source_type="id", id="f"),
-            of("document", source=of("file", file_id="f")),
-        ],
-    ),
-    (file_part(file_data=URL), [of("file", url=URL), of("input_file", file_url=URL)]),
+    (NAMED, of("input_file", filename="a.pdf", **PAPER)),
+    (NAMED, of("file", base64=PDF, filename="a.pdf")),
+    (NAMED, of("file", base64=PDF, mime_type="application/pdf", extras={"filename": "a.pdf"})),
+    (NAMED, of("file", **encoded(PDF, "application/pdf", metadata={"filename": "a.pdf"}))),
+    (NAMED, of("document", title="a.pdf", **source(PDF, "application/pdf"))),
+    (NAMED, bedrock("document", PDF_BYTES, "pdf", name="a.pdf")),
+    (STORED, of("input_file", file_id="f")),
+    (STORED, of("image", file_id="f")),
+    (STORED, of("text-plain", file_id="f")),
+    (STORED, of("file", source_type="id", id="f")),
+    (STORED, of("document", source=of("file", file_id="f"))),
+    (file_part(file_data=URL), of("file", url=URL)),
+    (file_part(file_data=URL), of("input_file", file_url=URL)),
 ]
-FORMS = [(block, part) for part, blocks in BLOCKS for block in blocks]
 
 
-@pytest.mark.parametrize(("block", "part"), FORMS)
-def test_each_form_becomes_the_part_that_servers_read(block, part):
+@pytest.mark.parametrize(("part", "block"), FORMS)
+def test_each_form_becomes_the_part_that_servers_read(part, block):
     assert to_wire([HumanMessage([block])])[0]["content"] == [part]
 
 
 def test_each_form_passes_through_langchain():
     """LangChain itself refuses pictures without a media type when it traces a call."""
     forms = [
-        (block, part)
-        for block, part in FORMS
+        (part, block)
+        for part, block in FORMS
         if block.get("type") not in {"image", "audio"}
         or "base64" not in block
         or "mime_type" in block
     ]
     with ScriptedServer(whole()) as server:
-        chat(server).invoke([HumanMessage([block for block, _ in forms])])
-    assert server.received[0].json["messages"][0]["content"] == [part for _, part in forms]
+        chat(server).invoke([HumanMessage([block for _, block in forms])])
+    assert server.received[0].json["messages"][0]["content"] == [part for part, _ in forms]
 
 
 @pytest.mark.parametrize(

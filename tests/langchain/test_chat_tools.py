@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, ToolMessage
-from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
@@ -108,21 +107,6 @@ def test_a_choice_of_a_tool_that_is_not_there_is_refused(choice):
         wire_tool_choice(choice, [OPENAI])
 
 
-def test_what_is_bound_is_sent():
-    with ScriptedServer(whole()) as server:
-        bound = chat(server).bind_tools(
-            [get_price], tool_choice="any", parallel_tool_calls=False, strict=True, seed=7
-        )
-        assert isinstance(bound, RunnableBinding)
-        bound.invoke("Hi")
-    body = server.received[0].json
-    assert body["tool_choice"] == "required"
-    assert body["parallel_tool_calls"] is False
-    assert body["seed"] == 7
-    assert body["tools"][0]["function"]["strict"] is True
-    assert "strict" not in body
-
-
 def test_without_tools_nothing_of_tools_is_sent():
     with ScriptedServer(whole()) as server:
         model = chat(server)
@@ -151,16 +135,20 @@ def test_signatures_of_calls_go_back_with_them(ask, output_version):
 SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "number"}}}
 
 
-def test_tools_and_a_choice_may_be_given_with_the_call():
+def test_tools_and_their_options_are_sent_bound_or_given_with_the_call():
+    options = {"tool_choice": "get_price", "parallel_tool_calls": False, "strict": True, "seed": 7}
     with ScriptedServer(whole()) as server:
         model = chat(server)
-        model.invoke("Hi", tools=[get_price], tool_choice="get_price", strict=True)
-        model.bind_tools([get_price], tool_choice="get_price", strict=True).invoke("Hi")
+        model.bind_tools([get_price], **options).invoke("Hi")
+        model.invoke("Hi", tools=[get_price], **options)
         model.bind_tools([get_price]).invoke("Hi", tool_choice="any")
         with pytest.raises(ValueError, match="`tool_choice` 'sell'"):
             model.bind_tools([get_price]).invoke("Hi", tool_choice="sell")
     first, second, third = (request.json for request in server.received)
     assert first == second
+    assert first["tool_choice"]["function"]["name"] == "get_price"
+    assert first["tools"][0]["function"]["strict"] is True
+    assert (first["parallel_tool_calls"], first["seed"], "strict" in first) == (False, 7, False)
     assert third["tool_choice"] == "required"
 
 
@@ -196,20 +184,6 @@ def test_response_formats_from_schemas(schema):
     assert "strict" not in sent
     assert strict["strict"] is True
     assert strict["schema"]["additionalProperties"] is False
-
-
-@pytest.mark.parametrize("output_version", [None, "v1"])
-def test_an_agent_calls_a_tool_and_answers(output_version):
-    call = [("call_1", "get_price", '{"gpu": "H100", "hours": 10}')]
-    asking = completion(calls=call, reasoning_content="Look it up.")
-    with ScriptedServer(Reply(json=asking), whole({"content": "20 USD."})) as server:
-        agent = create_agent(chat(server, output_version=output_version), tools=[get_price])
-        done = agent.invoke({"messages": [{"role": "user", "content": "10 hours of H100?"}]})
-    assert done["messages"][-1].text == "20 USD."
-    _, call, result = server.received[1].json["messages"]
-    assert call["tool_calls"][0]["id"] == result["tool_call_id"] == "call_1"
-    assert call["reasoning_content"] == "Look it up."
-    assert result["content"] == "H100: 20 USD"
 
 
 @pytest.mark.parametrize("tools", [[get_price], []])

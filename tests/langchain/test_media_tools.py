@@ -19,11 +19,7 @@ from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
 import runcrate_core as rc
-from langchain_runcrate import (
-    RuncrateImageTool,
-    RuncrateSpeechTool,
-    RuncrateVideoTool,
-)
+from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVideoTool
 
 KEY = "rc_live_test"
 TOOLS: dict[type[BaseTool], dict[str, Any]] = {

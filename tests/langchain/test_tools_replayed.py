@@ -12,10 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
-from langchain_runcrate import (
-    RuncrateSpeechTool,
-    RuncrateTranscriptionLoader,
-)
+from langchain_runcrate import RuncrateSpeechTool, RuncrateTranscriptionLoader
 from tests.langchain.replaying import JOB, LIMITS, named, toolkit_at
 
 pytestmark = pytest.mark.vcr

@@ -8,11 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llama_index.core.agent.workflow import (
-    AgentStream,
-    FunctionAgent,
-    ToolCall,
-)
+from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCall
 from llama_index.core.workflow import Context, JsonSerializer
 from pydantic import BaseModel
 

@@ -9,12 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.callbacks import (
-    CallbackManager,
-    CBEventType,
-    EventPayload,
-    LlamaDebugHandler,
-)
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 
 from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import BadRequestError
@@ -102,12 +97,9 @@ async def test_a_failed_batch_says_what_was_done_and_ends_its_events(made_embedd
     assert pairs[-1][1].payload == {EventPayload.EXCEPTION: caught.value}
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_an_item_that_is_not_text_is_named_before_anything_is_sent(
-    made_embedding, service, way
-):
+def test_an_item_that_is_not_text_is_named_before_anything_is_sent(made_embedding, service):
     with pytest.raises(TypeError, match="Text 5 of those"):
-        await embed(made_embedding(embed_batch_size=2), way, ["a"] * 5 + [None])  # type: ignore[list-item]
+        made_embedding(embed_batch_size=2).get_text_embedding_batch(["a"] * 5 + [None])
     assert service.requests == []
 
 

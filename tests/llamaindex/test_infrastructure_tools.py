@@ -29,8 +29,10 @@ from llamaindex_runcrate import (
     ToolProgressEvent,
     approval,
 )
+from runcrate_emulator import Emulator
 from tests.agent_story import JOB, REFUSED, Turns, answer, check_story, quick_ends
 from tests.core.cloud import _server, cloud, sent
+from tests.langchain.test_sandbox import free_port, served_by
 from tests.llamaindex.calls import OwnWorkflow
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
@@ -69,15 +71,9 @@ def named(spec: RuncrateInfrastructureToolSpec, name: str) -> Any:
 # --- what a tool is --------------------------------------------------------------------------
 
 
-def test_without_limits_it_only_reads(cloud):
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        spec = RuncrateInfrastructureToolSpec(client)
-        names = [tool.metadata.name or "" for tool in spec.to_tool_list()]
-        assert len(names) == 16
-        assert not any("launch" in name for name in names)
-        with spec.session() as session:
-            pass
-        assert session.report == rc.CleanupReport()
+def test_without_limits_it_only_reads():
+    spec = RuncrateInfrastructureToolSpec()
+    assert spec.spec_functions == [tool.name for tool in rt.AgentToolbox().tools]
 
 
 def test_a_model_sees_arguments_and_nothing_of_the_context(make):
@@ -132,12 +128,8 @@ def test_failures_tell_a_model_what_to_do(cloud, make):
     ("name", "arguments"),
     [
         ("launch_instance", {"plan_token": "plan-1"}),
-        ("update_instance_limits", {"instance_id": "i", "max_runtime_minutes": 10}),
         ("terminate_instance", {"instance_id": "i", "expected_name": "agent-a"}),
-        ("run_job", {**JOB, "max_runtime_minutes": 5}),
-        ("cancel_job", {"job_id": "j"}),
         ("run_command", {"instance_id": "i", "command": "x"}),
-        ("write_file", {"instance_id": "i", "path": "x", "content": "y"}),
     ],
 )
 async def test_where_nobody_can_be_asked_it_refuses(cloud, make, name, arguments):
@@ -315,14 +307,10 @@ async def test_no_answer_or_one_to_another_question_means_no(cloud, make, is_ans
 
 
 async def test_wrong_arguments_are_not_asked_for(cloud, make):
-    spec = make()
-    asked, _, _ = await told_by(agent(spec, [lambda _: [("run_job", {"command": "x"})]]), _never)
+    turns: list[Turn] = [lambda _: [("run_job", {"command": "x"})]]
+    asked, _, _ = await told_by(agent(make(), turns), lambda _: pytest.fail("a person was asked"))
     assert asked == []
     assert cloud.requests == []
-
-
-def _never(_: ApprovalRequiredEvent) -> HumanResponseEvent:
-    raise AssertionError("nobody was to be asked")
 
 
 # --- workflows of one's own, and older ones --------------------------------------------------
@@ -358,14 +346,23 @@ async def test_a_question_can_be_answered_after_the_program_was_started_again(
     assert len(sent(cloud, "POST /jobs")) == (response == "yes")
 
 
-def test_equal_calls_are_told_apart_by_what_is_known_of_them():
-    assert approval.call_identity() == ""  # outside of a step
-    calls = [
-        ("a", {"x": 1}, ""),
-        ("b", {"x": 1}, ""),
-        ("a", {"x": 2}, ""),
-        ("a", {"x": 1}, "call-1"),
-    ]
-    assert len({approval.question_id(*call) for call in calls}) == 4
-    one, other = ({"x": 1, "y": 2}, {"y": 2, "x": 1})
-    assert approval.question_id("a", one, "") == approval.question_id("a", other, "")
+def test_a_question_is_of_one_tool_its_arguments_and_its_call():
+    asked = ("a", {"x": 1}, "")
+    others = [("b", {"x": 1}, ""), ("a", {"x": 2}, ""), ("a", {"x": 1}, "call-1")]
+    assert len({approval.question_id(*each) for each in (asked, *others)}) == 4
+
+
+# --- models that are served on instances ---------------------------------------------------------
+
+
+async def test_a_served_model_is_an_llm():
+    """Its instance, server and tunnel are tested with LangChain's sandboxes."""
+    with Emulator(ssh=True, clock_speed=600.0) as cloud:
+        client = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
+        spec = RuncrateInfrastructureToolSpec(client, limits=LIMITS)
+        async with spec.serve(**served_by(free_port())) as served:
+            llm = served.llm()
+            assert (await llm.acomplete("Hello!")).text == "served"
+            await llm.aclose()
+        await spec.aclose()
+        await client.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ URL = "https://x.test/a"
     [
         (ImageBlock(url=URL), image_part(URL)),
         (ImageBlock(image=PNG), PICTURE),
+        (ImageBlock(image=PNG, image_mimetype="image/jpeg"), PICTURE),  # the bytes show the type
         (ImageBlock(image=PNG, detail="low"), image_part(data_url("image/png", PNG), detail="low")),
         (ImageBlock(image=io.BytesIO(PNG)), PICTURE),
         (ImageBlock(url=data_url("image/gif", PNG)), image_part(data_url("image/gif", PNG))),
@@ -126,13 +128,6 @@ def test_a_block_that_cannot_be_sent_is_named():
     assert parts(HologramBlock(text="a kind of text")) == "a kind of text"
 
 
-def test_only_the_name_is_taken_over_from_a_messages_arguments():
-    message = ChatMessage(
-        role="user", content="x", additional_kwargs={"name": "ada", "cache_control": {"type": "e"}}
-    )
-    assert wired(message) == [{"role": "user", "content": "x", "name": "ada"}]
-
-
 @pytest.mark.parametrize(
     ("arguments", "sent"),
     [
@@ -164,20 +159,13 @@ def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not
     assert wired(direct) == [{"role": "assistant", "content": "x"}]
 
 
-def test_an_image_has_the_type_that_its_bytes_show():
-    jpeg = ImageBlock(image=b"\xff\xd8\xff\xe0 jpeg", image_mimetype="image/png")
-    url = wired(ChatMessage(role="user", blocks=[jpeg]))[0]["content"][0]["image_url"]["url"]
-    assert url.startswith("data:image/jpeg;base64,")
-
-
 def test_names_refusals_and_empty_texts_are_sent_as_servers_accept_them():
-    named = ChatMessage(role="user", content="x", additional_kwargs={"name": "Ann Lee"})
+    others = {"name": "Ann Lee", "cache_control": {"type": "e"}}
+    named = ChatMessage(role="user", content="x", additional_kwargs=others)
     assert wired(named) == [{"role": "user", "content": "x", "name": "Ann_Lee"}]
     refused = ChatMessage(role="assistant", content="", additional_kwargs={"refusal": "No."})
     assert wired(refused) == [{"role": "assistant", "content": "", "refusal": "No."}]
-    image = ImageBlock(url="https://x.test/a.png")
-    (empty,) = wired(ChatMessage(role="user", blocks=[TextBlock(text=""), image]))
-    assert [part["type"] for part in empty["content"]] == ["image_url"]
+    assert parts(TextBlock(text=""), ImageBlock(url=URL)) == [image_part(URL)]
 
 
 def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
@@ -203,13 +191,10 @@ def test_images_of_tools_are_shown_behind_all_results():
         text_part("Result of the tool call `c2`:"),
         image_part(URL),
     ]
-
-
-def test_images_of_tools_stand_last_or_are_named_to_a_model_that_cannot_see():
-    result = tool_result("c1", ImageBlock(url="https://x.test/a.png"))
-    assert [message["role"] for message in wired(result)] == ["tool", "user"]
-    (named,) = wired(result, rules=Rules(reads=lambda modality: modality == "text"))
-    assert "image" in named["content"]
+    last = tool_result("c1", picture)
+    assert [message["role"] for message in wired(last)] == ["tool", "user"]
+    (named,) = wired(last, rules=Rules(reads=lambda modality: modality == "text"))
+    assert "image" in named["content"]  # to a model that cannot see
 
 
 def test_system_messages_stand_first():
@@ -229,7 +214,7 @@ def test_system_messages_stand_first():
 
 
 def test_system_messages_with_images_are_joined_as_parts():
-    blocks = [TextBlock(text="two"), ImageBlock(url="https://x.test/a.png")]
+    blocks = [TextBlock(text="two"), ImageBlock(url=URL)]
     (message,) = wired(
         ChatMessage(role="system", content="one"), ChatMessage(role="system", blocks=blocks)
     )
@@ -266,3 +251,18 @@ def test_thoughts_go_back_under_the_name_they_came_under():
     assert wire[0]["reasoning"] == "t"
     assert wire[0]["reasoning_details"] == details
     assert "reasoning_content" not in wire[0]
+
+
+def test_text_with_half_a_character_is_sent_as_valid_text():
+    arguments = {"at": "\ud83d", "n": float("nan")}
+    call = ToolCallBlock(tool_call_id="c", tool_name="look", tool_kwargs=arguments)
+    system, user, assistant, tool = wired(
+        ChatMessage(role="system", content="s\ud83d"),
+        ChatMessage(role="user", content="u\ud83d"),
+        ChatMessage(role="assistant", blocks=[thinking("t\ud83d"), call]),
+        tool_result("c", TextBlock(text="r\ud83d")),
+    )
+    texts = (system["content"], user["content"], tool["content"], assistant["reasoning_content"])
+    assert texts == ("s\ufffd", "u\ufffd", "r\ufffd", "t\ufffd")
+    sent = assistant["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(sent, parse_constant=pytest.fail)["at"] == "\ufffd"

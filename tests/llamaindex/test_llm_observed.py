@@ -165,11 +165,19 @@ async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[A
 
 
 @pytest.mark.parametrize("way", WAYS + WHOLE)
-async def test_observers_see_no_headers(made_llm, service, events, spans, way):
-    service.will_say(STREAM if "stream" in way else completion("Hello"))
+async def test_observers_see_the_call_and_its_answer_but_no_headers(
+    made_llm, service, events, spans, way
+):
+    service.will_say(STREAM if "stream" in way else completion("Hello there"))
     await use(made_llm(), way, extra_headers={"x-token": "secret_value"})
-    [start, *_] = [event for event in events if type(event).__name__.endswith("StartEvent")]
+    start, *_, last = events
     assert start.additional_kwargs == {"temperature": 0.1}
+    assert start.model_dict["class_name"] == "runcrate_llm"
+    assert start.span_id
+    assert start.span_id == last.span_id
+    answer = last.response
+    said = answer.text if isinstance(answer, CompletionResponse) else answer.message.content
+    assert said == "Hello there"
     assert any(f"RuncrateLLM.{way}-" in span and "0.1" in span for span in spans)
     with pytest.raises(ValueError, match="takes no `api_key`"):
         await use(made_llm(), way, api_key="secret_value")
@@ -197,20 +205,6 @@ async def test_observers_see_what_they_see_of_a_decorated_model(
     decorated = Decorated(model="some/model", **service.clients())
     assert ours == await reported(decorated, way, events, **how)
     assert (ours[1][-1] == "raised") == raises
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_the_end_tells_the_answer(made_llm, service, events, way):
-    service.will_say(STREAM)
-    await use(made_llm(), way)
-    start, *progress, last = events
-    assert start.additional_kwargs == {"temperature": 0.1}
-    assert start.model_dict["class_name"] == "runcrate_llm"
-    assert len({event.span_id for event in events}) == 1
-    answer = last.response
-    said = answer.text if isinstance(answer, CompletionResponse) else answer.message.content
-    assert said == "Hello there"
-    assert progress[-1].response is answer
 
 
 async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkeypatch):

@@ -31,7 +31,7 @@ RICH = completion(
     calls=[("c1", "look", '{"at": {"x": [1, 2]}}'), ("c2", "look", "{}")],
     usage={
         **USAGE,
-        "prompt_tokens_details": {"cached_tokens": 3},
+        "prompt_tokens_details": {"cached_tokens": 3, "audio_tokens": None},
         "completion_tokens_details": {"reasoning_tokens": 4},
         "cost": 0.00012,
     },
@@ -67,11 +67,7 @@ async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, 
     assert last.raw["choices"][0]["finish_reason"] == "tool_calls"
     assert json.loads(json.dumps(last.raw)) == last.raw
     assert last.message.additional_kwargs["tool_calls"] == [
-        {
-            "id": name,
-            "type": "function",
-            "function": {"name": "look", "arguments": arguments},
-        }
+        {"id": name, "type": "function", "function": {"name": "look", "arguments": arguments}}
         for name, arguments in (("c1", '{"at": {"x": [1, 2]}}'), ("c2", "{}"))
     ]
     for each in chunks:
@@ -85,36 +81,13 @@ async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, 
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    "usage", [{**USAGE, "prompt_tokens_details": None}, None, dict.fromkeys(USAGE)]
-)
-async def test_llamaindex_counts_tokens_with_and_without_usage(made_llm, service, way, usage):
+@pytest.mark.parametrize("usage", [None, dict.fromkeys(USAGE)])
+async def test_llamaindex_counts_tokens_without_usage_too(made_llm, service, way, usage):
     service.will_say(completion("Hi.", usage=usage))
     counter = TokenCountingHandler()
     last = (await ask(made_llm(callback_manager=CallbackManager([counter])), way, "x"))[-1]
-    if usage and usage["prompt_tokens"]:
-        assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (12, 7)
-    else:
-        assert "usage" not in last.raw
-        assert counter.total_llm_token_count > 0
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"prompt_cache_hit_tokens": 3, "reasoning_tokens": 4},
-        {
-            "input_tokens_details": {"cached_tokens": 3},
-            "output_tokens_details": {"reasoning_tokens": 4},
-        },
-        {"cache_read_input_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 4}},
-    ],
-)
-async def test_details_of_the_usage_are_read_where_providers_put_them(made_llm, service, more):
-    service.will_say(completion("Hi.", usage={**USAGE, **more}))
-    (response,) = await ask(made_llm(), "chat", "x")
-    counted = response.additional_kwargs
-    assert (counted["cached_tokens"], counted["reasoning_tokens"]) == (3, 4)
+    assert "usage" not in last.raw
+    assert counter.total_llm_token_count > 0
 
 
 @pytest.mark.parametrize("way", STREAMS)

@@ -265,9 +265,7 @@ def router(selector: Any) -> Make:
         weather = SummaryIndex([TextNode(text="Rain.")]).as_query_engine(llm=parts.llm)
         forecast = QueryEngineTool.from_defaults(weather, name="w", description="Forecasts.")
         return RouterQueryEngine.from_defaults(
-            [facts(parts), forecast],
-            llm=parts.llm,
-            selector=selector.from_defaults(llm=parts.llm),
+            [facts(parts), forecast], llm=parts.llm, selector=selector.from_defaults(llm=parts.llm)
         )
 
     return make

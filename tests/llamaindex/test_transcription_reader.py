@@ -17,7 +17,11 @@ from llama_index.core.schema import Document, MetadataMode
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from llamaindex_runcrate import RuncrateTranscriptionReader, audio_file_extractor
+from llamaindex_runcrate import (
+    RuncrateTranscriptionReader,
+    audio_file_extractor,
+    transcription_reader,
+)
 from tests.audio_files import FAREWELL, GREETING, spoken, write_recordings
 
 WAYS = pytest.mark.parametrize(
@@ -117,22 +121,18 @@ async def test_the_timeout_holds(settings, folder, runcrate_emulator, way):
     await closed(reader)
 
 
-async def test_so_many_at_once(settings, tmp_path, monkeypatch):
-    paths = write_recordings(tmp_path, a="1.", b="2.", c="3.", d="4.")
+async def test_so_many_at_once(settings, folder, monkeypatch):
+    """The core's tests count what is under way."""
+    limits: list[Any] = []
+
+    def mapped(*args: Any, **options: Any) -> Any:
+        limits.append(options)
+        return rt.map_ordered(*args, **options)
+
+    monkeypatch.setattr(transcription_reader, "map_ordered", mapped)
     reader = RuncrateTranscriptionReader(max_concurrency=2, **settings)
-    transcribed = RuncrateTranscriptionReader._transcribed
-    under_way = [0]
-
-    async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
-        under_way.append(under_way[-1] + 1)
-        await asyncio.sleep(0)
-        documents = await transcribed(self, recording)
-        under_way.append(under_way[-1] - 1)
-        return documents
-
-    monkeypatch.setattr(RuncrateTranscriptionReader, "_transcribed", counted)
-    assert len(await reader.aload_data(paths)) == 4
-    assert max(under_way) == 2
+    assert len(await reader.aload_data(folder)) == 2
+    assert limits == [{"max_concurrency": 2}]
     await closed(reader)
 
 
