@@ -28,22 +28,12 @@ from runcrate_core.protocol.large_values import (
 )
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
+from tests.chat_service import completion
 from tests.json_values import json_values
-from tests.servers import Reply, ScriptedServer, sse, text_chunk
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 TEXTS = st.text(st.sampled_from('a"\\\né😀u0d83x'), max_size=60)
 VALUES = json_values(TEXTS, max_leaves=12)
-EVENTS = {"content-type": "text/event-stream"}
-CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": None}
-
-
-def completion(text: str) -> dict[str, Any]:
-    choice = {
-        "index": 0,
-        "finish_reason": "stop",
-        "message": {"role": "assistant", "content": text},
-    }
-    return CHAT | {"choices": [choice]}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -162,10 +152,8 @@ async def test_a_large_chat_is_encoded_in_short_steps_off_the_event_loop(monkeyp
 
     monkeypatch.setattr(large_values, "_encode", counted)
     text = "a" * (3 * LARGE)
-    reply = Reply(json=completion(text))
-    if streamed:
-        reply = Reply(body=sse(text_chunk("ok", "stop")), headers=EVENTS)
-    with ScriptedServer(reply) as server:
+    answered = stream_reply(sse(text_chunk("ok", "stop")))
+    with ScriptedServer(answered if streamed else Reply(json=completion(text))) as server:
         async with AsyncRuncrate("rc_live_test", inference_url=f"{server.url}/v1") as client:
             arguments: Any = {"model": "m", "messages": [{"role": "user", "content": text}]}
             if streamed:

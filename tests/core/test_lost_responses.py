@@ -55,24 +55,22 @@ def test_a_creation_is_looked_up_by_its_name(cloud, both, method, arguments, rou
 @pytest.mark.parametrize(
     ("method", "arguments", "route", "advice"),
     [
-        ("storage.create", VOLUME, "POST /storage", r"storage\.list"),
+        (*NAMED[0], r"storage\.list"),
         ("schedules.create", SCHEDULE | {"spec": JOB}, "POST /schedules", r"schedules\.list"),
+        *((*call, None) for call in NAMED[3:]),
     ],
 )
-def test_what_may_cost_and_is_not_found_is_ambiguous(cloud, both, method, arguments, route, advice):
+def test_a_creation_that_is_not_found_is_ambiguous_if_it_may_cost(
+    cloud, both, method, arguments, route, advice
+):
     cloud.fail(route, drop_connection=True)
-    with pytest.raises(rc.AmbiguousLaunchError, match=advice) as caught:
+    kind = rc.AmbiguousLaunchError if advice else rc.APIConnectionError
+    with pytest.raises(kind, match=advice) as caught:
         both(method, **arguments)
-    assert caught.value.name == arguments.get("name")
-    assert caught.value.idempotency_key is not None
-    assert len(sent(cloud, route)) == 1
-
-
-@pytest.mark.parametrize(("method", "arguments", "route"), NAMED[3:])
-def test_what_costs_nothing_and_is_not_found_fails_plainly(cloud, both, method, arguments, route):
-    cloud.fail(route, drop_connection=True)
-    with pytest.raises(rc.APIConnectionError):
-        both(method, **arguments)
+    assert type(caught.value) is kind
+    if advice:
+        assert caught.value.name == arguments.get("name")
+        assert caught.value.idempotency_key is not None
     assert len(sent(cloud, route)) == 1
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import gzip
 import inspect
-import io
 import json
 import re
-import tarfile
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,17 +19,8 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.io import driver
-from tests.core.both_clients import KEY, awaited, each, entered
+from tests.core.both_clients import awaited, each, entered, new_client
 from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
-
-
-def archive() -> bytes:
-    """Return a small .tar.gz archive."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as written:
-        written.addfile(tarfile.TarInfo("main.py"))
-    return content.getvalue()
-
 
 # Arguments that an endpoint cannot do without; `{folder}` is a directory of the test.
 ARGUMENTS: dict[str, Any] = {
@@ -49,7 +39,7 @@ ARGUMENTS: dict[str, Any] = {
     ),
     "public_key": "ssh-ed25519 AAAA",
     "size_gb": 50,
-    "source": archive(),
+    "source": gzip.compress(bytes(10240)),  # an empty .tar.gz archive
     "spec": {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5},
     "target_usd": 100,
     "threshold_usd": 50,
@@ -150,8 +140,8 @@ def undocumented(path: str, error: Exception) -> bool:
 
 
 @pytest.fixture
-def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let time pass at once: what waits for a status looks again until its time is over."""
+def client_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make a client of responses for which time passes at once: a wait is over when it begins."""
     seconds = [0.0]
 
     def sleep(wait: float) -> None:
@@ -164,26 +154,18 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(
         driver, "asyncio", SimpleNamespace(sleep=asleep, to_thread=asyncio.to_thread)
     )
-    return seconds
 
+    def make(response: Any, *, is_async: bool) -> Any:
+        kind = httpx.AsyncClient if is_async else httpx.Client
+        http = kind(transport=httpx.MockTransport(response))
+        options = {"max_retries": 0, "wait_for_rate_limit": False, "http_client": http}
+        client = new_client("http://127.0.0.1:9", is_async=is_async, **options)
+        context = client._driver.context
+        policy = dataclasses.replace(context.policy, clock=lambda: seconds[0])
+        client._driver.context = dataclasses.replace(context, policy=policy)
+        return client
 
-def timed_by(passed: list[float], client: Any) -> Any:
-    """Let the clock of a client show the time that was slept."""
-    context = client._driver.context
-    policy = dataclasses.replace(context.policy, clock=lambda: passed[0])
-    client._driver.context = dataclasses.replace(context, policy=policy)
-    return client
-
-
-def client_of(kind: Any, http_kind: Any, response: Any) -> Any:
-    return kind(
-        KEY,
-        base_url="http://127.0.0.1:9",
-        inference_url="http://127.0.0.1:9/v1",
-        http_client=http_kind(transport=httpx.MockTransport(response)),
-        max_retries=0,
-        wait_for_rate_limit=False,
-    )
+    return make
 
 
 async def consume(result: Any) -> None:
@@ -204,7 +186,7 @@ async def consume(result: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in METHODS if path != "instances.connect"])
-async def test_no_response_raises_what_is_not_documented(path, tmp_path, passed):
+async def test_no_response_raises_what_is_not_documented(path, tmp_path, client_of):
     assert len(RESPONSES) >= 200
     given = arguments(path, tmp_path)
     present: Any = None
@@ -217,12 +199,9 @@ async def test_no_response_raises_what_is_not_documented(path, tmp_path, passed)
         status, headers, body = present
         return httpx.Response(status, headers=headers, content=body)
 
-    for kind, http_kind, responses in (
-        (rc.Runcrate, httpx.Client, RESPONSES),
-        (rc.AsyncRuncrate, httpx.AsyncClient, ASYNC_RESPONSES),
-    ):
-        async with entered(client_of(kind, http_kind, response)) as client:
-            method = attrgetter(path)(timed_by(passed, client))
+    for is_async, responses in ((False, RESPONSES), (True, ASYNC_RESPONSES)):
+        async with entered(client_of(response, is_async=is_async)) as client:
+            method = attrgetter(path)(client)
             for present in responses:
                 try:
                     await consume(method(**given))

@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from runcrate_core.protocol.chat_stream import ChatStreamReader
-from runcrate_core.protocol.chat_types import (
-    extract_cost,
-    extract_reasoning,
-    extract_usage,
-)
+from runcrate_core.protocol.chat_types import extract_cost, extract_reasoning, extract_usage
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "recorded"
 pytestmark = pytest.mark.skipif(
@@ -43,8 +39,9 @@ def message_of(whole):
 
 
 @pytest.mark.parametrize("name", WHOLE_STREAMS)
-def test_stream_folds_to_its_response(name):
-    reader, chunks = read([body_of(name)])
+def test_stream_folds_to_its_response_and_without_its_end_is_cut(name):
+    body = body_of(name)
+    reader, chunks = read([body])
     assert (reader.fault, reader.completed) == (None, True)
     whole = reader.completion()
     assert (whole["object"], whole["id"]) == ("chat.completion", chunks[0].id)
@@ -56,15 +53,10 @@ def test_stream_folds_to_its_response(name):
         assert json.loads(call["function"]["arguments"]) == {"location": "San Francisco"}
     assert (extract_usage(whole) or {})["total_tokens"] > 40
     assert bool(extract_reasoning(choice["message"])) is any(word in name for word in REASONED)
-
-
-@pytest.mark.parametrize("name", WHOLE_STREAMS)
-def test_stream_without_its_end_is_cut(name):
-    body = body_of(name)
-    reader, _ = read([body[: len(body) // 2]])
-    assert reader.fault is not None
-    assert reader.fault.kind == "truncated"
-    assert "tool_calls" not in message_of(reader.completion(partial=True))
+    cut, _ = read([body[: len(body) // 2]])
+    assert cut.fault is not None
+    assert cut.fault.kind == "truncated"
+    assert "tool_calls" not in message_of(cut.completion(partial=True))
 
 
 def test_stream_that_ends_in_an_error_keeps_what_came():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
+from typing import Any
 
+import httpx
 import pytest
 
 import runcrate_core as rc
@@ -84,71 +85,38 @@ def test_headers_that_make_no_sense_hold_nothing_back(state):
     assert limiter.acquire(0.0, lambda: 0.0) == 0.0
 
 
-class LimitedApi:
-    """A stand-in for the service with a limit in a short window, and real timestamps."""
-
-    def __init__(self, limit: int, window_s: float) -> None:
-        self.limit = limit
-        self.window_s = window_s
-        self.refused = 0
-        self.served = 0
-        self._lock = threading.Lock()
-        self._window: float | None = None
-        self._left = limit
-
-    def response(self) -> tuple[int, dict[str, str]]:
-        with self._lock:
-            now = time.monotonic()
-            if self._window is None or now >= self._window:
-                self._window, self._left = now + self.window_s, self.limit
-            allowed = self._left > 0
-            self._left -= allowed
-            self.served += allowed
-            self.refused += not allowed
-            return 200 if allowed else 429, headers(
-                self.limit, self._left, round(self._window - now, 3)
-            )
+def client_of(handle: Any) -> rc.AsyncRuncrate:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    return rc.AsyncRuncrate("rc_live_test", http_client=http)
 
 
-def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed():
-    import httpx
-
-    api = LimitedApi(600, window_s=1.5)
+async def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed():
+    statuses: list[int] = []
+    window_end, left = 0.0, 0
 
     async def handle(_):
+        nonlocal window_end, left
         await asyncio.sleep(0.005)
-        status, answered = api.response()
-        return httpx.Response(status, json={"data": []}, headers=answered)
+        now = time.monotonic()
+        if now >= window_end:
+            window_end, left = now + 1.5, 600
+        statuses.append(200 if left else 429)
+        left = max(0, left - 1)
+        state = headers(600, left, round(window_end - now, 3))
+        return httpx.Response(statuses[-1], json={"data": []}, headers=state)
 
-    async def main():
-        transport = httpx.MockTransport(handle)
-        async with (
-            httpx.AsyncClient(transport=transport) as http,
-            rc.AsyncRuncrate("rc_live_test", http_client=http) as client,
-        ):
-            return await asyncio.gather(*(client.models.list() for _ in range(1000)))
-
-    results = asyncio.run(main())
+    client = client_of(handle)
+    results = await asyncio.gather(*(client.models.list() for _ in range(1000)))
     assert results == [[]] * 1000
-    assert api.served == 1000
-    assert api.refused <= 100  # 400 without the limiter; some where the computer is busy
+    assert statuses.count(200) == 1000
+    assert statuses.count(429) <= 100  # 400 without the limiter; some where the computer is busy
 
 
-def test_the_gate_can_be_switched_off_and_waiting_can_be_cancelled():
-    import httpx
-
-    answered = headers(10, 0, 30)
-
-    async def main():
-        transport = httpx.MockTransport(
-            lambda _: httpx.Response(200, json={"data": []}, headers=answered)
-        )
-        async with httpx.AsyncClient(transport=transport) as http:
-            client = rc.AsyncRuncrate("rc_live_test", http_client=http)
+async def test_the_gate_can_be_switched_off_and_waiting_can_be_cancelled():
+    spent = headers(10, 0, 30)
+    client = client_of(lambda _: httpx.Response(200, json={"data": []}, headers=spent))
+    await client.models.list()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
             await client.models.list()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await client.models.list()
-            await client.with_options(wait_for_rate_limit=False).models.list()
-
-    asyncio.run(main())
+    await client.with_options(wait_for_rate_limit=False).models.list()

@@ -19,7 +19,6 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.spending import cleanup
-from runcrate_emulator import Emulator
 from tests.core.cloud import CLOCK_SPEED
 from tests.core.soak import AGENTS, LIMITS
 
@@ -34,27 +33,20 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"status": 503},
     {"status": 429},
 )
+# Hundreds of launches can be paid.
+EMULATOR = {"clock_speed": CLOCK_SPEED, "balance_usd": 10_000}
 ROUTES = ("POST /instances", "DELETE /instances/{id}", "GET /instances/{id}", "GET /instances")
 
 
 @pytest.fixture
-def cloud() -> Iterator[Emulator]:
-    """An emulated cloud on which hundreds of launches can be paid."""
-    with Emulator(clock_speed=CLOCK_SPEED, balance_usd=10_000) as emulator:
-        yield emulator
-        assert emulator.crashes == []
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A directory that other runs of pytest do not clear while this test runs for minutes."""
+def path() -> Iterator[Path]:
+    """A file that other runs of pytest do not clear away while this test runs for minutes."""
     with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
+        yield Path(name) / "budget.db"
 
 
 @pytest.mark.timeout(1800)
-def test_a_shared_budget_survives_faults_and_hard_kills(cloud, directory, monkeypatch):
-    path = directory / "budget.db"
+def test_a_shared_budget_survives_faults_and_hard_kills(cloud, path, monkeypatch):
     ledger = rc.SpendLedger(path)
     draw = random.Random(21)
     each = -(-LAUNCHES // (PROCESSES * AGENTS))
