@@ -41,6 +41,15 @@ def path_segment(value: str, argument: str) -> str:
         ) from None
 
 
+def is_usable(identifier: str) -> bool:
+    """Return whether an identifier can be put into a URL."""
+    try:
+        path_segment(identifier, "id")
+    except ValueError:
+        return False
+    return True
+
+
 def artifact_path(value: str, argument: str) -> str:
     """Return a relative path of several segments (an artifact's), each encoded.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
 
 from runcrate_core.errors import AmbiguousLaunchError, ResponseFormatError, RuncrateError
 from runcrate_core.protocol.http_date import server_time
+from runcrate_core.protocol.identifiers import is_usable
 from runcrate_core.protocol.steps import Call, Now, Sleep
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ RECONCILE_WAITS_S: Final = (1.0, 3.0, 6.0)
 # HTTP dates and some times of creation are cut to the second.
 CLOCK_GRANULARITY: Final = timedelta(seconds=1)
 _FIRST_REDIRECT: Final = 300
+# The request was acted on, and the result is at another URL (RFC 9110).
+_ELSEWHERE: Final = 303
 
 
 class Findable(Protocol):
@@ -91,7 +94,13 @@ def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
 def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
     sent_at = yield from Now()
     try:
-        return (yield from call)
+        created = yield from call
+        if is_usable(getattr(created, "id", "none")):
+            return created
+        lost: RuncrateError = ResponseFormatError(
+            f"`{call.request.method} {call.request.route}` has no usable identifier in its response.",
+            may_have_been_received=True,
+        )
     except RuncrateError as error:
         if not is_ambiguous(error):
             raise
@@ -117,8 +126,10 @@ def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
 
 def is_ambiguous(error: RuncrateError) -> bool:
     """Return whether a creation that failed so may have succeeded, by any attempt."""
-    if isinstance(error, ResponseFormatError) and (error.status_code or 0) < _FIRST_REDIRECT:
-        return True  # a success that cannot be read
+    if isinstance(error, ResponseFormatError):
+        status = error.status_code or 0
+        if status < _FIRST_REDIRECT or status == _ELSEWHERE:
+            return True  # a success that cannot be read
     return error.may_have_been_received
 
 

@@ -11,7 +11,7 @@ from runcrate_core.api import instances, jobs
 from runcrate_core.api.instances import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
-from runcrate_core.protocol.identifiers import path_segment
+from runcrate_core.protocol.identifiers import is_usable
 from runcrate_core.protocol.steps import RunConcurrently, Sleep
 from runcrate_core.spending.money import cost_of_instance, cost_of_job
 
@@ -224,15 +224,6 @@ def all_jobs(**filters: Any) -> Flow[list[Job]]:
         listed += page.items
         following = page.following
     return listed
-
-
-def is_usable(identifier: str) -> bool:
-    """Return whether an identifier can be put into a URL."""
-    try:
-        path_segment(identifier, "id")
-    except ValueError:
-        return False
-    return True
 
 
 def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str | None]:

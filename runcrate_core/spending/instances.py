@@ -157,7 +157,7 @@ class GuardedInstances:
             )
             before = yield from self._reservations.reserve(entry, plan_token=token)
         except BaseException:
-            ledger.undo(ledger.unclaim_plan, token)  # nothing was sent: it may be tried again
+            ledger.attempt(ledger.unclaim_plan, token)  # nothing was sent: it may be tried again
             raise
         return (yield from self._reservations.launch(entry, creation, before))
 

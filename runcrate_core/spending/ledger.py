@@ -188,15 +188,15 @@ class SpendLedger:
             return function(*args, **kwargs)
         return (yield from RunInThread(partial(function, *args, **kwargs)))
 
-    def undo(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Call a method of this ledger after an interruption, which no failure may hide.
+    def attempt(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call a method of this ledger after a failed launch, whose error no other may hide.
 
         What a file that is locked or full does not take counts with its worst case.
         """
         try:
             function(*args, **kwargs)
         except RuncrateError as error:
-            logger.warning("After an interruption: %s", error.message)
+            logger.warning("The ledger was not changed. %s", error.message)
 
     def reserve(
         self,

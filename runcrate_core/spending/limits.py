@@ -72,8 +72,17 @@ class SpendLimits:
             value = getattr(self, name)
             if isinstance(value, str):
                 value = (value,)
-            object.__setattr__(self, name, None if value is None else tuple(value))
-        if not self.name_prefix.strip():
+            names = None if value is None else tuple(value)
+            if not all(isinstance(item, str) for item in names or ()):
+                raise ValueError(f"`{name}` must be names, not {value!r}.")
+            object.__setattr__(self, name, names)
+        prefix: object = self.name_prefix
+        if not isinstance(prefix, str) or prefix != prefix.lstrip() or not prefix.isprintable():
+            raise ValueError(
+                f"`name_prefix` must be a text on one line that begins without a blank, not "
+                f"{prefix!r}."
+            )
+        if not prefix:
             raise ValueError("`name_prefix` is empty: every instance would count as started here.")
         if len(self.name_prefix) > MAX_PREFIX_LENGTH:
             raise ValueError(f"`name_prefix` must have at most {MAX_PREFIX_LENGTH} characters.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from runcrate_core.api import instances
 from runcrate_core.api.lifetimes import is_endless
 from runcrate_core.errors import AmbiguousLaunchError, RuncrateError, SpendRefusedError
+from runcrate_core.protocol.identifiers import is_usable
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.limits import MAX_JOB_RETRIES, MAX_RUNTIME_MINUTES
 from runcrate_core.spending.money import cents, known_price
@@ -117,7 +118,7 @@ class Reservations:
         except BaseException:
             # Its thread may still be waiting for the ledger: then it reserves nothing.
             cancelled.set()
-            self._ledger.undo(self._ledger.release, entry.name)
+            self._ledger.attempt(self._ledger.release, entry.name)
             raise
         return before
 
@@ -134,7 +135,8 @@ class Reservations:
         Raises:
             SpendRefusedError: The API launched something beyond the limits;
                 it was terminated, or the message gives the reason why not.
-            AmbiguousLaunchError: The response was lost, or did not name what was launched.
+            AmbiguousLaunchError: The response was lost, or did not name what was launched; or the
+                ledger could not record it.
         """
         ledger, name = self._ledger, entry.name
         try:
@@ -142,13 +144,30 @@ class Reservations:
         except (RuncrateError, ValueError) as error:
             is_unknown = isinstance(error, RuncrateError) and error.may_have_been_received
             if is_unknown or isinstance(error, AmbiguousLaunchError):
-                yield from ledger.run(ledger.note, name, state="unknown")
+                yield from ledger.run(ledger.attempt, ledger.note, name, state="unknown")
             else:  # it is certain that nothing was launched
-                yield from ledger.run(ledger.release, name)
+                yield from ledger.run(ledger.attempt, ledger.release, name)
             raise
         except BaseException:
-            ledger.undo(ledger.note, name, state="unknown")
+            ledger.attempt(ledger.note, name, state="unknown")
             raise
+        try:
+            return (yield from self._recorded(entry, created, before))
+        except (AmbiguousLaunchError, SpendRefusedError):
+            raise
+        except RuncrateError as error:
+            raise AmbiguousLaunchError(
+                f"The {entry.kind} {name!r} (`{created.id}`) was launched and is charged, but the "
+                "ledger could not record that: it counts as reserved, with its worst case. "
+                "Terminate it when it is not needed.",
+                name=name,
+                may_have_been_received=True,
+            ) from error
+
+    def _recorded(
+        self, entry: LedgerEntry, created: Started, before: frozenset[str]
+    ) -> Flow[Started]:
+        """Identify, record and verify what was launched."""
         if created.id in before or not self._is_identified(entry, created):
             created = yield from self._identified(entry, created)
         yield from self._record(entry, created)
@@ -171,7 +190,7 @@ class Reservations:
             known.id == created.id and known.name != entry.name for known in self._ledger.entries
         )
         same_name = created.name in ("", entry.name)
-        return same_name and not is_other and cleanup.is_usable(created.id)
+        return same_name and not is_other and is_usable(created.id)
 
     def _identified(self, entry: LedgerEntry, created: Started) -> Flow[Started]:
         """Return what was launched by its name, after a response that does not identify it.
@@ -181,7 +200,7 @@ class Reservations:
         """
         yield from self._ledger.run(self._ledger.note, entry.name, state="unknown")
         listed = yield from cleanup.look_up_by_name(entry.kind, entry.name)
-        if isinstance(listed, type(created)) and cleanup.is_usable(listed.id):
+        if isinstance(listed, type(created)) and is_usable(listed.id):
             return listed
         raise AmbiguousLaunchError(
             f"The {entry.kind} {entry.name!r} was launched, but the response does not identify it, "
