@@ -98,7 +98,7 @@ def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
         if is_usable(getattr(created, "id", "none")):
             return created
         lost: RuncrateError = ResponseFormatError(
-            f"`{call.request.method} {call.request.route}` has no usable identifier in its response.",
+            f"`{call.request.method} {call.request.route}` returned no usable identifier.",
             may_have_been_received=True,
         )
     except RuncrateError as error:
