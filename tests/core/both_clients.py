@@ -23,6 +23,12 @@ def new_client(url: str, *, is_async: bool = False, key: str = KEY, **options: A
     return client
 
 
+def active_connections(client: Any) -> int:
+    """Return how many connections are in use; in the event loop of an asynchronous client."""
+    pool = client._driver.http.client(client._driver.config)._transport._pool
+    return sum(not connection.is_idle() for connection in pool.connections)
+
+
 async def awaited(result: Any) -> Any:
     """Return the result of a call of either client."""
     return await result if inspect.isawaitable(result) else result

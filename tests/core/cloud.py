@@ -80,11 +80,6 @@ class Both:
         while self.client._driver.context.budget.take():
             pass
 
-    def active_connections(self) -> int:
-        """Return how many connections are in use: of a client that has left all its calls, none."""
-        pool = self.client._driver.http.client(self.client._driver.config)._transport._pool
-        return sum(not connection.is_idle() for connection in pool.connections)
-
     def __enter__(self) -> Self:
         return self
 

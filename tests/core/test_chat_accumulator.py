@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
+from tests.content_parts import text_part
 
 
 def chunk(delta, finish_reason=None, index=0, **members):
@@ -12,10 +13,12 @@ def chunk(delta, finish_reason=None, index=0, **members):
     return {"id": "c", "model": "m", "created": 1, "choices": [choice], **members}
 
 
-def fold(*chunks, partial=False):
-    accumulator = ChatAccumulator()
+def fold(*chunks, partial=False, **context):
+    accumulator = ChatAccumulator(CompletionContext(**context))
     for one in chunks:
         accumulator.add(one)
+    if partial:
+        assert not accumulator.finished
     return accumulator.completion(partial=partial)
 
 
@@ -53,10 +56,7 @@ def test_nothing_at_all():
                 {"executed_tools": [{"index": 0, "type": "search", "output": "o"}]},
                 {"executed_tools": [{"index": 0, "type": "search", "output": None}]},
             ],
-            {
-                "content": None,
-                "executed_tools": [{"index": 0, "type": "search", "output": "o"}],
-            },
+            {"content": None, "executed_tools": [{"index": 0, "type": "search", "output": "o"}]},
         ),
         # OpenRouter streams the texts of reasoning details by type and index.
         (
@@ -82,8 +82,8 @@ def test_nothing_at_all():
         # Content as parts, and as parts and text.
         ([{"content": [{"a": 1}]}, {"content": [{"b": 2}]}], {"content": [{"a": 1}, {"b": 2}]}),
         (
-            [{"content": [{"a": 1}]}, {"content": "x"}, {"content": "y"}],
-            {"content": [{"a": 1}, {"type": "text", "text": "xy"}]},
+            [{"content": text} for text in ("a", "b", [{"a": 1}], "d", [{"a": 1}], "e", "f")],
+            {"content": [text_part("ab"), {"a": 1}, text_part("d"), {"a": 1}, text_part("ef")]},
         ),
         (
             [{"function_call": {"name": "f", "arguments": ""}}]
@@ -107,11 +107,8 @@ def test_logprobs_are_joined():
         {"index": 0, "delta": {}, "logprobs": {"content": None}},
     ]
     whole = fold(*({"choices": [choice]} for choice in choices))
-    assert whole["choices"][0]["logprobs"] == {
-        "content": [*first, *second],
-        "refusal": None,
-        "x": 2,
-    }
+    joined = {"content": [*first, *second], "refusal": None, "x": 2}
+    assert whole["choices"][0]["logprobs"] == joined
     assert first == [{"token": "a"}]
 
 
@@ -147,12 +144,8 @@ def test_half_a_tool_call_is_not_called_one():
     done = chunk({"tool_calls": [copy.deepcopy(call)]}, "tool_calls", index=1)
     unfinished, finished = fold(*cut, done, partial=True)["choices"]
     assert unfinished["finish_reason"] is None
-    assert set(unfinished["message"]) == {
-        "role",
-        "content",
-        "incomplete_tool_calls",
-        "incomplete_function_call",
-    }
+    named = unfinished["message"].keys() - {"role", "content"}
+    assert named == {"incomplete_tool_calls", "incomplete_function_call"}
     assert unfinished["message"]["incomplete_tool_calls"][0]["function"] == legacy
     assert finished["message"]["tool_calls"][0]["function"] == legacy
 
@@ -193,40 +186,19 @@ def test_odd_chunks_are_survived(odd):
     assert len(whole["choices"]) == 1
 
 
-def test_chunk_may_be_changed_after_it_was_added():
+def test_a_chunk_and_a_completion_may_be_changed_by_those_who_got_them():
     accumulator = ChatAccumulator()
-    logprobs, items = {"content": [1]}, [{"index": 0, "a": 1}]
-    one = chunk({"content": "a", "items": items}, logprobs=1)
-    one["choices"][0]["logprobs"] = logprobs
-    accumulator.add(one)
-    before = copy.deepcopy(accumulator.completion())
-    logprobs["content"].append(2)
-    items[0]["a"] = 2
-    one["choices"].clear()
-    one["model"] = "other"
-    assert accumulator.completion() == before
-
-
-def test_whole_may_be_changed_without_changing_the_next():
-    accumulator = ChatAccumulator()
-    one = chunk({"content": "a", "items": [{"index": 0}]})
+    one = chunk({"content": "a", "items": [{"index": 0, "a": 1}]})
     one["choices"][0]["logprobs"] = {"content": [1]}
     accumulator.add(one)
-    first = accumulator.completion()
-    before = copy.deepcopy(first)
-    first["choices"][0]["message"]["items"][0]["index"] = 5
-    first["choices"][0]["logprobs"]["content"].append(2)
-    first["choices"].clear()
+    given = accumulator.completion()
+    before = copy.deepcopy(given)
+    for owner, part in ((one, "delta"), (given, "message")):
+        choice = owner["choices"].pop()
+        choice["logprobs"]["content"].append(2)
+        choice[part]["items"][0]["a"] = 2
+        owner["model"] = "other"
     assert accumulator.completion() == before
-
-
-def test_parts_and_text_of_a_content_stay_in_the_order_in_which_they_came():
-    fold = ChatAccumulator()
-    part = {"type": "text", "text": "c"}
-    for content in ("a", "b", [part], "d", [part], "e"):
-        fold.add({"choices": [{"index": 0, "delta": {"content": content}}]})
-    content = fold.completion()["choices"][0]["message"]["content"]
-    assert "".join(item["text"] for item in content) == "abcdce"
 
 
 def call(identifier, index=0, arguments="{}"):
@@ -272,36 +244,25 @@ def test_one_response_in_several_choices_is_read_as_one(chunks, text, ids, reaso
         accumulator.add(one)
         for choice in (it for it in one["choices"][:1] if it["index"] == 0):
             content += choice["delta"].get("content") or ""
-            calls |= {
-                piece["index"]: piece["id"] for piece in choice["delta"].get("tool_calls", ())
-            }
+            pieces = choice["delta"].get("tool_calls", ())
+            calls |= {piece["index"]: piece["id"] for piece in pieces}
     first, *others = accumulator.completion()["choices"]
-    assert (first["index"], first["message"]["content"], first["finish_reason"]) == (
-        0,
-        text,
-        reason,
-    )
+    assert (first["index"], first["finish_reason"]) == (0, reason)
+    assert first["message"]["content"] == text
     assert [one["id"] for one in first["message"].get("tool_calls", ())] == ids
     assert [[*calls], [*calls.values()], content] == [[*range(len(ids))], ids, text or ""]
     assert [other["message"]["content"] for other in others] in ([], ["ho"])
 
 
 def test_one_response_in_several_choices_that_was_cut_has_incomplete_calls():
-    accumulator = ChatAccumulator(CompletionContext(is_single=True))
-    for one in copy.deepcopy([TEXT, STOP, CALL]):
-        accumulator.add(one)
-    assert not accumulator.finished
-    [choice] = accumulator.completion(partial=True)["choices"]
+    [choice] = fold(*copy.deepcopy([TEXT, STOP, CALL]), partial=True, is_single=True)["choices"]
     assert choice["finish_reason"] is None
     assert choice["message"].keys() == {"role", "content", "incomplete_tool_calls"}
 
 
 def test_several_responses_that_were_asked_for_are_kept_apart():
-    accumulator = ChatAccumulator(
-        CompletionContext(messages=[{"role": "tool", "tool_call_id": "a"}])
-    )
-    for one in copy.deepcopy([TEXT, STOP, CALL, CALLED]):
-        accumulator.add(one)
-    first, second = accumulator.completion()["choices"]
+    messages = [{"role": "tool", "tool_call_id": "a"}]
+    whole = fold(*copy.deepcopy([TEXT, STOP, CALL, CALLED]), messages=messages)
+    first, second = whole["choices"]
     assert "tool_calls" not in first["message"]
     assert [one["id"] for one in second["message"]["tool_calls"]] == ["a_2"]

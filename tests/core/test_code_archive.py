@@ -12,78 +12,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runcrate_core.io.code_archive import (
-    make_archive,
-    new_archive_file,
-    scan,
-    write_archive,
-)
-from runcrate_core.protocol.code_archive import (
-    Choice,
-    Entry,
-    Kind,
-    in_archive_order,
-)
+from runcrate_core.io.code_archive import make_archive, new_archive_file, scan, write_archive
+from runcrate_core.protocol.code_archive import Choice, Entry, Kind, in_archive_order
 
 ALL = Choice()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        ".env",
-        ".ENV",
-        "deploy/.env.production",
-        "prod.env",
-        ".env-prod",
-        ".dev.vars",
-        ".secrets.toml",
-        "config.secret.json",
-        "shop-firebase-adminsdk-abc-12.json",
-        "gcp-key.json",
-        ".hf_token",
-        "openai_api_key",
-        "apikey.txt",
-        "api-key.txt",
-        "user_accessKeys.csv",
-        "deploy_key",
-        "private.asc",
-        "rclone.conf",
-        "cookies.txt",
-        "pip.ini",
-        "server.pem",
-        "tls/private.key",
-        "id_rsa",
-        "keys/id_ed25519",
-        "id_ecdsa_sk",
-        ".netrc",
-        ".npmrc",
-        ".pypirc",
-        ".git-credentials",
-        "credentials.json",
-        "service-account-prod.json",
-        "infra/terraform.tfstate",
-        "secrets.yaml",
-        ".streamlit/secrets.toml",
-    ],
-)
+SECRETS = """
+    .env .ENV deploy/.env.production prod.env .env-prod .dev.vars .secrets.toml config.secret.json
+    shop-firebase-adminsdk-abc-12.json gcp-key.json .hf_token openai_api_key apikey.txt api-key.txt
+    user_accessKeys.csv deploy_key private.asc rclone.conf cookies.txt pip.ini server.pem
+    tls/private.key id_rsa keys/id_ed25519 id_ecdsa_sk .netrc .npmrc .pypirc .git-credentials
+    credentials.json service-account-prod.json infra/terraform.tfstate secrets.yaml
+    .streamlit/secrets.toml
+"""
+
+
+@pytest.mark.parametrize("path", SECRETS.split())
 def test_what_looks_like_a_secret_is_left_out(path):
     assert ALL.reason_to_skip(Entry(path)) == "it looks like a secret"
     assert Choice(include=(path,)).reason_to_skip(Entry(path)) is None
 
 
-CODE = [
-    *("train.py", ".env.example", "keys/id_ed25519.pub", "environment.yml", "environment.py"),
-    *("tokenizer.json", "auth_token.py", "keyboard.py", "monkey", ".gitignore"),
-    "secrets_of_success.md",
-]
+CODE = """
+    train.py .env.example keys/id_ed25519.pub environment.yml environment.py tokenizer.json
+    auth_token.py keyboard.py monkey .gitignore secrets_of_success.md
+"""
 DIRECTORY_OF_SECRETS = "it looks like a directory of secrets"
+LINK = "it is a link, which may lead out of the directory"
 
 
 @pytest.mark.parametrize(
     ("entry", "choice", "reason"),
     [
-        *((Entry(path), ALL, None) for path in CODE),
+        *((Entry(path), ALL, None) for path in CODE.split()),
         (Entry(".git", Kind.DIRECTORY), ALL, "it is not code"),
         (Entry("web/node_modules", Kind.DIRECTORY), ALL, "it is not code"),
         (Entry("a/__pycache__", Kind.DIRECTORY), ALL, "it is not code"),
@@ -100,15 +62,12 @@ DIRECTORY_OF_SECRETS = "it looks like a directory of secrets"
         (Entry("big.csv.py"), Choice(exclude=("*.csv",)), None),
         (Entry("data"), Choice(exclude=("DATA",)), None),
         (Entry(".env"), Choice(include=(".env",), exclude=(".env",)), "it is excluded"),
+        (Entry("data", Kind.LINK), Choice(include=("*",)), LINK),
+        (Entry("data", Kind.OTHER), Choice(include=("*",)), "it is not a regular file"),
     ],
 )
 def test_code_is_packed_and_what_is_excluded_or_not_code_is_not(entry, choice, reason):
     assert choice.reason_to_skip(entry) == reason
-
-
-@pytest.mark.parametrize("kind", [Kind.LINK, Kind.OTHER])
-def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind):
-    assert Choice(include=("*",)).reason_to_skip(Entry("data", kind)) is not None
 
 
 def test_a_folder_comes_before_what_only_sorts_like_it():
@@ -120,6 +79,16 @@ def pack(folder: Path) -> bytes:
     target = io.BytesIO()
     write_archive(folder, scan(folder, ALL)[0], target)
     return target.getvalue()
+
+
+def members_of(archive: bytes) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
+        for member in opened.getmembers():
+            file = opened.extractfile(member)
+            assert file is not None  # it is neither a folder nor a link that leads out
+            found[member.name] = member, file.read()
+    return found
 
 
 # Names as a file system takes them: no separator, no NUL, at most 255 bytes, not `.` and `..`.
@@ -146,24 +115,19 @@ def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(tree):
                 os.utime(folder / path, (len(path), len(content)))
         archive = pack(Path(one))
         assert archive == pack(Path(other))
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
-        found = {}
-        for member in opened.getmembers():
-            tarfile.data_filter(member, "/somewhere")  # refuses what leads out of the folder
-            assert member.isreg()
-            assert (member.uid, member.gid, member.uname, member.mtime) == (0, 0, "", 0)
-            file = opened.extractfile(member)
-            assert file is not None
-            found[member.name] = file.read()
-    assert found == tree
+    members = members_of(archive)
+    for member, _ in members.values():
+        tarfile.data_filter(member, "/somewhere")  # refuses what leads out of the folder
+        assert member.isreg()
+        assert (member.uid, member.gid, member.uname, member.mtime) == (0, 0, "", 0)
+    assert {name: content for name, (_, content) in members.items()} == tree
 
 
 def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path):
     for name, mode in (("plain", 0o600), ("tool", 0o700)):
         (tmp_path / name).write_text(name)
         (tmp_path / name).chmod(mode)
-    with tarfile.open(fileobj=io.BytesIO(pack(tmp_path)), mode="r:gz") as opened:
-        modes = {member.name: member.mode for member in opened.getmembers()}
+    modes = {name: member.mode for name, (member, _) in members_of(pack(tmp_path)).items()}
     assert modes == {"plain": 0o644, "tool": 0o755}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,13 +77,8 @@ def test_validators_are_strong_ones(headers, tag):
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3), st.integers(1, 500))
 def test_gzip_is_decoded_whichever_way_it_is_cut(members, piece):
     packed = b"".join(gzip.compress(member) for member in members)
-    gunzip = Inflater()
-    out = b"".join(
-        data
-        for start in range(0, len(packed), piece)
-        for data in gunzip.feed(packed[start : start + piece])
-    )
-    assert out == b"".join(members)
+    gunzip, pieces = Inflater(), [packed[at : at + piece] for at in range(0, len(packed), piece)]
+    assert b"".join(out for each in pieces for out in gunzip.feed(each)) == b"".join(members)
     assert gunzip.is_whole
     assert list(gunzip.feed(b"")) == []
 
@@ -110,48 +105,34 @@ class Behaviour:
     status: int | None = None
 
 
-class Server:
-    """A server without sockets: one behaviour for each opening, the last one for all further."""
-
-    def __init__(self, versions: list[bytes], behaviours: list[Behaviour]) -> None:
-        self.versions = versions
-        self.behaviours = behaviours
-        self.openings = 0
-
-    def open(self, request: Any) -> Any:
-        behaviour = self.behaviours[min(self.openings, len(self.behaviours) - 1)]
-        self.openings += 1
-        if behaviour.status is not None:
-            return Response(behaviour.status)
-        data = self.versions[behaviour.version]
-        headers = {"etag": f'"{behaviour.version}"'} if behaviour.tagged else {}
-        asked = dict(request.headers)
-        start = 0
-        if behaviour.heeds_range and "range" in asked and asked["if-range"] == headers.get("etag"):
-            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
-            if start >= len(data):
-                return Response(416)
-            start = min(start + behaviour.shift, len(data) - 1)
-            headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        headers["content-length"] = str(len(data) - start)
-        body = self.pieces(data[start:], behaviour)
-        return StreamedResponse(206 if "content-range" in headers else 200, headers, body)
-
-    @staticmethod
-    def pieces(data: bytes, behaviour: Behaviour) -> Iterator[bytes | TransportFailure | None]:
-        end = len(data) if behaviour.cut_after is None else behaviour.cut_after
-        for start in range(0, min(end, len(data)), 7):
-            yield data[start : min(start + 7, end)]
-        cut_off = behaviour.cut_after is not None and behaviour.cut_after < len(data)
-        yield TransportFailure(Failure.BROKEN) if cut_off else None
+def response_of(behaviour: Behaviour, data: bytes, asked: dict[str, str]) -> Any:
+    """Return the response to a request with these headers."""
+    if behaviour.status is not None:
+        return Response(behaviour.status)
+    headers = {"etag": f'"{behaviour.version}"'} if behaviour.tagged else {}
+    start = 0
+    if behaviour.heeds_range and "range" in asked and asked["if-range"] == headers.get("etag"):
+        start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
+        if start >= len(data):
+            return Response(416)
+        start = min(start + behaviour.shift, len(data) - 1)
+        headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+    headers["content-length"] = str(len(data) - start)
+    sent = data[start:][: behaviour.cut_after]
+    pieces = [*(sent[at : at + 7] for at in range(0, len(sent), 7))]
+    end = None if len(sent) == len(data) - start else TransportFailure(Failure.BROKEN)
+    status = 206 if "content-range" in headers else 200
+    return StreamedResponse(status, headers, iter([*pieces, end]))
 
 
-def received(server: Server, wanted: Wanted) -> tuple[bytes, Transfer]:
-    """Run a transfer without I/O; return the file."""
+def received(
+    versions: list[bytes], behaviours: list[Behaviour], wanted: Wanted
+) -> tuple[bytes, Transfer]:
+    """Run a transfer without I/O; return the file. The last behaviour is that of all further."""
     sink, transfer = Sink(), Transfer(FILE, wanted)
     policy = RetryPolicy(max_retries=3, random=lambda: 0.0)
     runner = SimpleNamespace(context=CallContext(policy=policy))
-    flow = transfer_flow(transfer, sink, None)
+    flow, next_ones = transfer_flow(transfer, sink, None), chain(behaviours, repeat(behaviours[-1]))
     opened, reply = 0, None
     while True:
         try:
@@ -165,7 +146,9 @@ def received(server: Server, wanted: Wanted) -> tuple[bytes, Transfer]:
                 reply = function()
             case OpenStream(request):
                 assert opened == 0
-                reply = server.open(request)
+                behaviour = next(next_ones)
+                data = versions[behaviour.version]
+                reply = response_of(behaviour, data, dict(request.headers))
                 opened += isinstance(reply, StreamedResponse)
             case ReadBytes(source):
                 reply = next(source.body)
@@ -193,7 +176,7 @@ BEHAVIOURS = st.builds(
 def test_a_download_is_one_version_of_the_file_or_an_error(one, two, behaviours):
     """Whatever a server does with ranges and cuts, two versions are never mixed."""
     try:
-        data, transfer = received(Server([one, two], behaviours), Wanted())
+        data, transfer = received([one, two], behaviours, Wanted())
     except rc.RuncrateError:
         return
     assert data in {one, two}
@@ -204,7 +187,7 @@ def test_a_download_is_one_version_of_the_file_or_an_error(one, two, behaviours)
 def test_a_good_server_that_cuts_is_always_survived(data, cuts):
     behaviours = [Behaviour(cut_after=at) for at in cuts] + [Behaviour()]
     wanted = Wanted.of(limit=60, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-    assert received(Server([data], behaviours), wanted)[0] == data
+    assert received([data], behaviours, wanted)[0] == data
 
 
 def test_more_than_was_announced_is_refused():

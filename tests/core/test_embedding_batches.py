@@ -7,11 +7,13 @@ import contextvars
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 import runcrate_core.toolkit as rt
+from tests.core.cloud import listed
 
 TEXTS = [f"text {number}" for number in range(23)]
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="unset")
@@ -31,30 +33,28 @@ class Work:
         self.seen: set[str] = set()
         self.lock = threading.Lock()
 
-    def _begin(self) -> int:
+    @contextmanager
+    def counted(self) -> Iterator[None]:
         with self.lock:
             self.called += 1
             self.running += 1
-            self.most_running = max(self.most_running, self.running)
+            number, self.most_running = self.called, max(self.most_running, self.running)
             self.seen.add(VARIABLE.get())
-            return self.called
-
-    def _finish(self, number: int, batch: list[str]) -> Vectors:
+        yield
         with self.lock:
             self.running -= 1
         if number == self.failing:
             raise ConnectionError("no connection")
-        return Vectors(batch)
 
     def sync(self, batch: list[str]) -> Vectors:
-        number = self._begin()
-        time.sleep(self.slow)
-        return self._finish(number, batch)
+        with self.counted():
+            time.sleep(self.slow)
+        return Vectors(batch)
 
     async def async_(self, batch: list[str]) -> Vectors:
-        number = self._begin()
-        await asyncio.sleep(self.slow)
-        return self._finish(number, batch)
+        with self.counted():
+            await asyncio.sleep(self.slow)
+        return Vectors(batch)
 
 
 def embed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors]:
@@ -62,11 +62,7 @@ def embed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors]
 
 
 def aembed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors]:
-    async def collect() -> list[Vectors]:
-        done = rt.aembed_batches(work.async_, batches, max_concurrency=limit)
-        return [vectors async for vectors in done]
-
-    return asyncio.run(collect())
+    return asyncio.run(listed(rt.aembed_batches(work.async_, batches, max_concurrency=limit)))
 
 
 WAYS = pytest.mark.parametrize("way", [embed, aembed])
@@ -97,10 +93,8 @@ def test_after_a_failure_nothing_more_is_sent(way):
     work = Work(failing=3)
     with pytest.raises(ConnectionError, match="no connection") as caught:
         way(work, rt.batches_of(TEXTS, 2), 2)
-    called = work.called
-    assert called <= 5
     time.sleep(0.02)
-    assert work.called == called
+    assert work.called <= 5
     [note] = caught.value.__notes__
     assert "4 texts were embedded before this batch" in note
     assert "may be embedded again" in note
@@ -124,23 +118,17 @@ def test_only_the_batches_under_way_are_in_memory(way):
 
 @WAYS
 def test_work_sees_the_context_variables_of_the_caller(way):
-    token = VARIABLE.set("of the caller")
-    try:
-        work = Work()
-        way(work, rt.batches_of(TEXTS, 5), 3)
-        assert work.seen == {"of the caller"}
-    finally:
-        VARIABLE.reset(token)
+    work = Work()
+    context = contextvars.copy_context()
+    context.run(VARIABLE.set, "of the caller")
+    context.run(way, work, rt.batches_of(TEXTS, 5), 3)
+    assert work.seen == {"of the caller"}
 
 
 async def test_a_cancelled_call_leaves_no_task():
     work = Work(slow=60)
-
-    async def all_of_them():
-        async for _ in rt.aembed_batches(work.async_, [["a"], ["b"], ["c"]], max_concurrency=2):
-            pass
-
-    task = asyncio.create_task(all_of_them())
+    done = rt.aembed_batches(work.async_, [["a"], ["b"], ["c"]], max_concurrency=2)
+    task = asyncio.create_task(listed(done))
     await asyncio.sleep(0.01)
     assert work.running == 2
     task.cancel()

@@ -8,19 +8,9 @@ from itertools import count
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.paging import MAX_EMPTY_PAGES, ListMeta, PagingError, next_cursor
-from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
 from runcrate_core.protocol.transfer import MIN_WINDOW_BYTES, WINDOW_S, Pace
 from tests.servers import Reply
-
-REQUEST = json_request(
-    Surface.INFERENCE,
-    "GET",
-    "/videos/v/download",
-    retry=RetrySafety.SAFE,
-    read_timeout=ReadTimeout.TRANSFER,
-)
 
 
 @pytest.mark.parametrize(
@@ -39,25 +29,22 @@ def test_a_body_that_brings_a_byte_now_and_then_is_too_slow(reads, *, slow):
 
 def test_a_trickling_download_ends_in_an_error(scripted, tmp_path):
     """A byte every half minute never exceeds the limit of silence."""
-    target = tmp_path / "output.bin"
+    target = tmp_path / "output.mp4"
     target.write_bytes(b"before")
-    _, both = scripted(Reply(body=[b"x", 0.02] * 10, length=1000), max_retries=0)
+    video = {"content-type": "video/mp4"}
+    _, both = scripted(Reply(body=[b"x", 0.02] * 10, length=1000, headers=video), max_retries=0)
     driver, clock = both.client._driver, count(step=30.0)
     policy = dataclasses.replace(driver.context.policy, clock=lambda: float(next(clock)))
     driver.context = dataclasses.replace(driver.context, policy=policy)
     with pytest.raises(rc.APIConnectionError, match=f"within {WINDOW_S:g} s"):
-        both("run", download_flow(REQUEST, target))
+        both("videos.download", "v", target)
     assert target.read_bytes() == b"before"
 
 
 def test_a_list_of_empty_pages_ends_in_an_error(scripted):
     """Each page names a cursor that was never seen before."""
-    server, both = scripted(
-        *(
-            Reply(json={"data": [], "meta": {"hasMore": True, "cursor": f"c{number}"}})
-            for number in range(MAX_EMPTY_PAGES + 1)
-        )
-    )
+    metas = [{"hasMore": True, "cursor": f"c{number}"} for number in range(MAX_EMPTY_PAGES + 1)]
+    server, both = scripted(*(Reply(json={"data": [], "meta": meta}) for meta in metas))
     with pytest.raises(rc.ResponseFormatError, match="no values"):
         both.values("jobs.list")
     assert server.sent == MAX_EMPTY_PAGES

@@ -13,7 +13,7 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
-from tests.core.both_clients import awaited, each, entered, new_client
+from tests.core.both_clients import active_connections, awaited, each, entered, new_client
 from tests.core.cloud import Both
 from tests.servers import Reply, sse, stream_reply, text_chunk
 
@@ -161,7 +161,7 @@ def test_36_leaving_a_stream_frees_its_connection(scripted, is_async, way):
             await asyncio.sleep(0.2)
             task.cancel()
         [result] = await asyncio.gather(task, return_exceptions=True)
-        return type(result), both.active_connections()
+        return type(result), active_connections(client)
 
     _, both = scripted(stream_reply([*sse(A, B, done=False), 5.0]))
     raised = {"raise": KeyError, "cancel": asyncio.CancelledError}.get(way, type(None))
@@ -175,12 +175,12 @@ def test_36_a_dropped_stream_is_freed_with_a_warning(scripted):
         enter = getattr(stream, "__aenter__", None) or stream.__enter__
         stream = await awaited(enter())
         del enter
-        assert both.active_connections() == 1
+        assert active_connections(client) == 1
         with pytest.warns(ResourceWarning, match="context manager"):
             del stream
             gc.collect()
         await asyncio.sleep(0.05)
-        assert both.active_connections() == 0
+        assert active_connections(client) == 0
 
     _, both = scripted(stream_reply([*sse(A, B, done=False), 5.0]))
     both.use(use)
