@@ -26,8 +26,13 @@ from tests.cassettes_support import (
     public_request,
 )
 
-# A busy computer is no error; a test that waits for ever has a time limit of its own.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy computer is no error; a test that waits for ever has a time limit of its own. Fixtures
+# may serve all examples: a test whose examples depend on each other is wrong for itself.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("tests")
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"

@@ -1,6 +1,5 @@
-"""Bodies of chat requests as frameworks send them, and a loop that runs tools as agents do."""
+"""Chat requests as frameworks send them, and their responses as clients read them."""
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,14 +84,44 @@ def json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
 
 
-async def settled(value: Any) -> Any:
-    """The result of a blocking call, or of an awaited one."""
-    return await value if inspect.isawaitable(value) else value
+def choice_of(answer: httpx.Response) -> dict[str, Any]:
+    """The first choice of a complete response."""
+    assert answer.status_code == 200, answer.text
+    choice: dict[str, Any] = answer.json()["choices"][0]
+    return choice
 
 
-async def gathered(stream: Any) -> list[Any]:
-    """All items of a blocking or an async stream."""
-    stream = await settled(stream)
-    if hasattr(stream, "__aiter__"):
-        return [item async for item in stream]
-    return list(stream)
+def events(answer: httpx.Response) -> list[Any]:
+    """The events of a stream, its end mark checked and taken off."""
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    lines = [line for line in answer.text.split("\n\n") if line]
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines.pop() == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def folded(chunks: Sequence[Any], index: int = 0) -> tuple[dict[str, Any], list[str]]:
+    """The deltas of one choice of a stream as a message, and its finish reasons."""
+    message: dict[str, Any] = {}
+    finishes = []
+    for chunk in chunks:
+        for choice in (one for one in chunk["choices"] if one["index"] == index):
+            for key, value in choice["delta"].items():
+                if key != "tool_calls":
+                    message[key] = message.get(key, "") + value
+                    continue
+                for part in value:
+                    _add_part(message.setdefault("tool_calls", []), part)
+            if choice["finish_reason"]:
+                finishes.append(choice["finish_reason"])
+    return message, finishes
+
+
+def _add_part(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
+    """Begin a call, with its id and name, or add to the arguments of one."""
+    if "id" in part:
+        assert (part["index"], part["type"]) == (len(calls), "function")
+        calls.append(dict(part["function"]))
+    else:
+        assert part["function"].keys() == {"arguments"}
+        calls[part["index"]]["arguments"] += part["function"]["arguments"]

@@ -1,4 +1,4 @@
-"""A server for the whole session, on a clock that the tests step by hand."""
+"""An emulator for the whole session, on a clock that the tests step by hand, and bare clients."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -34,10 +34,44 @@ GOOD = {
 }
 
 
+class Api(httpx.Client):
+    """A bare client of one of the two APIs."""
+
+    def read(self, path: str, **query: Any) -> Any:
+        """The data at a path of the infrastructure API."""
+        return data_of(self.get(path, params=query or None))
+
+    def make(self, path: str, **body: Any) -> Any:
+        """The data of what a body made."""
+        return data_of(self.post(path, json=body))
+
+    def change(self, path: str, **body: Any) -> Any:
+        """The data of what a body changed."""
+        return data_of(self.patch(path, json=body))
+
+
+def data_of(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
 @pytest.fixture(scope="session")
 def _stepped_server() -> Iterator[Emulator]:
-    with Emulator(clock=Clock(0, start=START)) as emulator:
+    with Emulator(clock=Clock(0, start=START), requests_per_minute=100_000) as emulator:
         yield emulator
+        emulator.reset()  # forgets the errors of scripts, which would be raised here
+
+
+@pytest.fixture(scope="session")
+def _clients(_stepped_server: Emulator) -> Iterator[tuple[Api, Api]]:
+    urls = f"{_stepped_server.base_url}/api/v1", _stepped_server.inference_url
+    options = {
+        "headers": {"Authorization": f"Bearer {_stepped_server.api_key}"},
+        "limits": httpx.Limits(keepalive_expiry=2),  # less than the server's
+        "timeout": 30,
+    }
+    with Api(base_url=urls[0], **options) as infra, Api(base_url=urls[1], **options) as inference:
+        yield infra, inference
 
 
 @pytest.fixture
@@ -48,56 +82,33 @@ def emulator(_stepped_server: Emulator) -> Iterator[Emulator]:
     assert _stepped_server.crashes == []
 
 
-@pytest.fixture(scope="module")
-def media_emulator() -> Iterator[Emulator]:
-    """An emulator for the media tests of one module, whose clock stands still."""
-    with Emulator(clock_speed=0, requests_per_minute=100_000) as running:
-        yield running
-        assert running.crashes == []
-
-
-@pytest.fixture(scope="module")
-def media(media_emulator: Emulator) -> Iterator[httpx.Client]:
-    """A bare client of the inference API."""
-    headers = {"Authorization": f"Bearer {media_emulator.api_key}"}
-    with httpx.Client(
-        base_url=media_emulator.inference_url, headers=headers, timeout=30
-    ) as running:
-        yield running
-
-
 @pytest.fixture
-def infra(emulator: Emulator) -> Iterator[httpx.Client]:
+def infra(emulator: Emulator, _clients: tuple[Api, Api]) -> Api:
     """A bare client of the infrastructure API."""
-    with httpx.Client(
-        base_url=f"{emulator.base_url}/api/v1",
-        headers={"Authorization": f"Bearer {emulator.api_key}"},
-    ) as client:
-        yield client
+    return _clients[0]
 
 
 @pytest.fixture
-def launch(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
+def inference(emulator: Emulator, _clients: tuple[Api, Api]) -> Api:
+    """A bare client of the inference API."""
+    return _clients[1]
+
+
+@pytest.fixture
+def launch(infra: Api) -> Callable[..., dict[str, Any]]:
     """Launch an instance and return it."""
-
-    def launch(**fields: Any) -> dict[str, Any]:
-        answer = infra.post("/instances", json={**INSTANCE, **fields})
-        assert answer.status_code == 201, answer.text
-        data: dict[str, Any] = answer.json()["data"]
-        return data
-
-    return launch
+    return lambda **fields: infra.make("/instances", **{**INSTANCE, **fields})
 
 
 @pytest.fixture
-def volume(infra: httpx.Client) -> dict[str, Any]:
+def volume(infra: Api) -> dict[str, Any]:
     """A volume that was just made."""
-    data: dict[str, Any] = infra.post("/storage", json=VOLUME).json()["data"]
-    return data
+    made: dict[str, Any] = infra.make("/storage", **VOLUME)
+    return made
 
 
 @pytest.fixture
-def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, Any]]:
+def submit(emulator: Emulator, infra: Api) -> Callable[..., dict[str, Any]]:
     """Submit a job, with the outcome that it is to have, and return it."""
     outcomes: dict[str, JobOutcome] = {}
     emulator.on_job = lambda run: outcomes.get(run.command)
@@ -107,10 +118,8 @@ def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, A
     ) -> dict[str, Any]:
         if outcome is not None:
             outcomes[command] = outcome
-        answer = infra.post("/jobs", json={**JOB, "command": command, **fields})
-        assert answer.status_code == 201, answer.text
-        data: dict[str, Any] = answer.json()["data"]
-        return data
+        job: dict[str, Any] = infra.make("/jobs", **{**JOB, "command": command, **fields})
+        return job
 
     return submit
 

@@ -5,7 +5,7 @@ import time
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcrate_emulator.chat.default_model import reply_of_default_model
@@ -13,6 +13,7 @@ from runcrate_emulator.chat.request_body import parse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.model_catalogue import find
 from tests.emulator.chat_support import MODEL, ask, called, json_schema, result, tool, user
+from tests.json_values import json_values
 
 FRAGMENTS = [
     *"""
@@ -22,12 +23,7 @@ JSON|Return JSON with the key 'a'. |it|and |launch it|, then |Find the cheapest 
 Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|[] > []|70 billion |70B |30%|
 INV-12|(2010)|don't |is|What is |of|?|.|!|你好|的|天气|à Lyon| |a|The otter eats fish.
 """.replace("\n", "").split("|"),
-    "\n",
-    "\n\n",
-    "\t",
-    "\0",
-    "\u202e",
-    "\U0001f600",
+    *("\n", "\n\n", "\t", "\0", "\u202e", "\U0001f600"),
 ]
 TOOLS = [
     tool("get_weather", "Get the weather.", location="string"),
@@ -43,11 +39,9 @@ PERSON = tool("", "", name="string", age="integer", items=ITEMS, answer=ANSWER)
 SCHEMA = PERSON["function"]["parameters"]
 RESULTS = ["", "[]", "12", "Error: x", '{"id": "m_1", "price": 2}']
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).map("".join)
-THOROUGH = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-MODEL_FOUND = find(MODEL)
 
 
-@THOROUGH
+@settings(max_examples=100)
 @given(TEXTS, TEXTS, st.sampled_from(["auto", "required"]), st.sampled_from(RESULTS))
 def test_any_text_gets_a_reply_valid_arguments_and_a_valid_structure(text, system, choice, content):
     assert ask(text, system).content
@@ -60,20 +54,9 @@ def test_any_text_gets_a_reply_valid_arguments_and_a_valid_structure(text, syste
     jsonschema.validate(json.loads(answer.content), SCHEMA)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
 BODY = {
     "model": MODEL,
-    "messages": [
-        user("weather in Paris?"),
-        called("1", "get_weather", location="Paris"),
-        result("1", "x"),
-    ],
+    "messages": [user("weather?"), called("1", "get_weather", location="Rome"), result("1", "x")],
     "tools": TOOLS[:2],
     "tool_choice": {"type": "function", "function": {"name": "multiply"}},
     "response_format": json_schema("x", {"type": "object"}),
@@ -105,24 +88,20 @@ def replaced(value, path, new):
 PLACES = st.sampled_from([path for path in places(BODY) if path])
 
 
-@THOROUGH
-@given(PLACES, JSON, PLACES, JSON)
+@settings(max_examples=100)
+@given(PLACES, json_values(max_leaves=6), PLACES, json_values(max_leaves=6))
 def test_any_part_of_a_body_may_be_wrong(path, new, other_path, other):
     body = replaced(BODY, path, new)
     if other_path[0] != path[0]:
         body = replaced(body, other_path, other)
-    refusal = None
     try:
-        reply_of_default_model(parse(body, MODEL_FOUND), has_reasoning=True)
+        reply_of_default_model(parse(body, find(MODEL)), has_reasoning=True)
     except ApiError as error:
-        refusal = error
-    if refusal is not None:
-        assert refusal.status in {400, 422}
-        assert refusal.details["field"] in refusal.message
+        assert error.status in {400, 422}  # noqa: PT017 - most bodies get a reply
+        assert error.details["field"] in error.message  # noqa: PT017
 
 
-CHECK_TIMEOUT_S = 20
-"""Of the processor; where the work grows with the square of a text, these take minutes."""
+MAX_PROCESSOR_S = 20  # where the work grows with the square of a text, these take minutes
 
 
 @pytest.mark.parametrize(
@@ -134,4 +113,4 @@ def test_long_and_monotonous_texts_take_no_long_time(unit):
     ask(text)
     ask(text, tools=TOOLS)
     ask(text, response_format=json_schema("x", SCHEMA))
-    assert time.process_time() - began < CHECK_TIMEOUT_S
+    assert time.process_time() - began < MAX_PROCESSOR_S

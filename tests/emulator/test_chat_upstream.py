@@ -8,16 +8,9 @@ from runcrate_core import APIStatusError, Runcrate
 from runcrate_emulator import Emulator, Reply
 from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from tests import servers
-from tests.emulator.chat_support import post_chat, user
+from tests.emulator.chat_support import choice_of, post_chat, user
 from tests.servers import ScriptedServer, stream_reply
 
-REFUSALS = {
-    "openai": ({"error": {"message": "no such model", "code": "model_not_found"}}, 404),
-    "typed": ({"error": {"message": "no", "type": "bad_thing"}}, 400),
-    "text": ({"error": "busy"}, 503),
-    "other": ({"detail": "x"}, 500),
-    "no json": ("<html>bad gateway</html>", 502),
-}
 REPLY = {"id": "from the upstream"}
 STREAM = [b'data: {"choices": []}\n\n', b"data: [DONE]\n\n"]
 
@@ -55,13 +48,14 @@ def test_a_stream_comes_through(server, upstream):
     assert answer.content == b"".join(STREAM)
 
 
-@pytest.mark.parametrize(("body", "status"), REFUSALS.values(), ids=REFUSALS)
-def test_an_error_keeps_its_status_and_body(server, upstream, body, status):
-    raw = None if isinstance(body, dict) else [body.encode()]
-    server.replies = [servers.Reply(status, body, raw)]
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b'{"error": {"code": "model_not_found"}}'), (502, b"<html>bad gateway</html>")],
+)
+def test_an_error_keeps_its_status_and_body(server, upstream, status, body):
+    server.replies = [servers.Reply(status, body=[body])]
     answer = post(upstream)
-    assert answer.status_code == status
-    assert (answer.json() if raw is None else answer.text) == body
+    assert (answer.status_code, answer.content) == (status, body)
     assert answer.headers["x-runcrate-emulator-upstream"].startswith(server.url)
 
 
@@ -108,7 +102,7 @@ def test_the_key_may_come_from_the_environment(server, monkeypatch):
 
 def test_a_script_goes_first_and_leaves_the_rest_to_the_upstream(upstream):
     upstream.reply_with(Reply.text("scripted"))
-    assert post(upstream).json()["choices"][0]["message"]["content"] == "scripted"
+    assert choice_of(post(upstream))["message"]["content"] == "scripted"
     assert post(upstream).json() == REPLY
 
 

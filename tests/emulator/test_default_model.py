@@ -27,12 +27,6 @@ def test_rule_1_a_schema_gets_literals_of_the_prompt():
     assert value == {"name": "Ada", "age": 36, "mood": "happy"}
 
 
-def test_rule_1_without_literals_the_smallest_valid_value():
-    value = json.loads(ask("x", response_format=json_schema("p", PERSON)).content)
-    jsonschema.validate(value, PERSON)
-    assert "note" not in value
-
-
 def test_rule_1_a_schema_in_the_prompt():
     prompt = f"Ada is 36. Answer in JSON of this schema: {json.dumps(PERSON)}"
     jsonschema.validate(json.loads(ask(prompt).content), PERSON)
@@ -46,8 +40,7 @@ def test_rule_1_json_mode_gets_an_object_of_the_named_keys():
 
 def test_rule_1_a_forced_tool_is_called():
     [(name, arguments)] = calls("Hello", [WEATHER], tool_choice="required")
-    assert name == "get_weather"
-    assert isinstance(arguments["city"], str)
+    assert (name, type(arguments["city"])) == ("get_weather", str)
 
 
 RENT = tool(
@@ -100,23 +93,19 @@ def test_rule_2_tools_that_do_not_fit_are_not_called():
 
 
 def test_rule_2_a_new_request_starts_again():
-    messages = [
-        user("weather in Rome?"),
-        called("1", "get_weather", city="Rome"),
-        result("1", "dry"),
-    ]
-    messages.append(user("And the weather in Oslo?"))
+    asked, call = user("weather in Rome?"), called("1", "get_weather", city="Rome")
+    messages = [asked, call, result("1", "dry"), user("And the weather in Oslo?")]
     assert calls(messages, [WEATHER]) == [("get_weather", {"city": "Oslo"})]
 
 
-@pytest.mark.parametrize("system", [True, False])
-def test_rule_3_a_sentence_of_the_context_is_quoted(system):
-    facts = "The mast is 40 m tall. The mill grinds oats and was\nbuilt in 1874. The inn is closed."
-    question = "When was the mill built?"
-    if system:
-        reply = ask(question, facts)
-    else:
-        reply = ask(f"Context:\n---\n{facts}\n---\nAnswer the query.\nQuery: {question}\nAnswer:")
+FACTS = "The mast is 40 m tall. The mill grinds oats and was\nbuilt in 1874. The inn is closed."
+QUESTION = "When was the mill built?"
+ONE_PROMPT = f"Context:\n---\n{FACTS}\n---\nAnswer the query.\nQuery: {QUESTION}\nAnswer:"
+
+
+@pytest.mark.parametrize("asked", [(QUESTION, FACTS), (ONE_PROMPT,)], ids=["system", "one prompt"])
+def test_rule_3_a_sentence_of_the_context_is_quoted(asked):
+    reply = ask(*asked)
     assert "1874" in reply.content
     assert "mast" not in reply.content
 

@@ -1,8 +1,10 @@
-"""Images drawn and edited by pure functions."""
+"""Images: drawn in the requested size, edited from sources of every form, and harmless to read."""
 
+import base64
 import contextlib
 import io
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +18,90 @@ from runcrate_emulator.media.images import (
     draw_edit,
     open_image,
 )
+from tests.content_parts import data_url
+from tests.emulator.conftest import png, refused_field
 
-MODEL = "black-forest-labs/FLUX.1-schnell"
+DRAWS = "black-forest-labs/FLUX.1-schnell"
+EDITS = "black-forest-labs/FLUX.1-kontext-pro"
 
 
-def spec(prompt="A red fox", seed=1, width=320, height=256) -> ImageSpec:
-    return ImageSpec(prompt, MODEL, seed, width, height)
+def generate(inference, **body) -> httpx.Response:
+    body = {"model": DRAWS, "prompt": "A fox", **body}
+    return inference.post("/images/generations", json=body)
+
+
+def image_of(answer: httpx.Response) -> Image.Image:
+    (item,) = answer.raise_for_status().json()["data"]
+    served = httpx.get(item["url"]).raise_for_status()
+    assert served.headers["content-type"] == "image/webp"
+    with Image.open(io.BytesIO(served.content)) as file:
+        assert file.format == "WEBP"
+        return file.convert("RGB")
+
+
+SMALL = {"width": 256, "height": 256}
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        ({}, (1024, 1024)),
+        ({"width": 256, "height": 2048}, (256, 2048)),
+        ({"width": 512}, (512, 1024)),
+        ({"aspect_ratio": "3:2"}, (1248, 832)),
+        ({"aspect_ratio": "16:9", "width": 300, "height": 256}, (300, 256)),
+        ({"width": None, "aspect_ratio": None}, (1024, 1024)),
+        ({"n": 4, "size": "2x2", "quality": "hd", "lora": []}, (1024, 1024)),  # undocumented
+        ({"image": "ignored, as the model only draws"}, (1024, 1024)),
+    ],
+)
+def test_the_image_has_the_asked_size(inference, asked, size):
+    assert image_of(generate(inference, **asked)).size == size
+
+
+def test_a_seed_makes_an_image_reproducible(inference):
+    images = [image_of(generate(inference, **SMALL, seed=seed)) for seed in (7, 7, 8, None, None)]
+    pairs = [(0, 1), (0, 2), (3, 4)]
+    differ = [ImageChops.difference(images[one], images[two]).getbbox() for one, two in pairs]
+    assert [box is not None for box in differ] == [False, True, True]
+
+
+SOURCE = base64.b64encode(png((10, 200, 30), (300, 260))).decode()
+BROKEN_UP = "\n".join(SOURCE[start : start + 76] for start in range(0, len(SOURCE), 76))
+
+
+@pytest.mark.parametrize(
+    ("field", "source"), [("image", SOURCE), ("input_image", BROKEN_UP)], ids=["one line", "lines"]
+)
+def test_a_source_may_be_bare_base64(inference, field, source):
+    assert image_of(generate(inference, model=EDITS, **{field: source})).size == (300, 260)
+
+
+def test_a_link_of_the_emulator_must_be_valid(emulator, inference):
+    def edit(image: str) -> httpx.Response:
+        return generate(inference, model=EDITS, image=image)
+
+    url = generate(inference, **SMALL).json()["data"][0]["url"]
+    assert edit(url).status_code == 200
+    assert refused_field(edit(f"{url}0")) == (422, "image")
+    emulator.clock.advance(100_000)
+    expired = edit(url)
+    assert refused_field(expired) == (422, "image")
+    assert "expired" in expired.json()["error"]["message"]
+    assert "signature=" not in expired.text
+    gone = generate(inference, **SMALL).json()["data"][0]["url"]
+    emulator.world.media.remove(emulator.world.media.newest(1)[0].id)
+    assert refused_field(edit(gone)) == (422, "image")
+
+
+def test_eight_references_are_taken(inference):
+    references = [data_url("image/png", png((200, 20 * n, 0), (260, 256))) for n in range(8)]
+    shown = generate(inference, model=EDITS, input_images=references)
+    assert image_of(shown).size == (260, 256)
+
+
+def spec(prompt="A red fox", seed=1) -> ImageSpec:
+    return ImageSpec(prompt, DRAWS, seed, 320, 256)
 
 
 def file_of(image: Image.Image, image_format: str, **options) -> bytes:
@@ -48,8 +128,8 @@ def test_strength_goes_from_the_source_to_the_landscape(strength):
     source = Image.new("RGB", (320, 256), (10, 200, 30))
     edited = draw_edit(spec(), source, None, strength)
     wanted = source if strength == 0 else draw_backdrop(spec())
-    spot = (5, 5)  # above the caption
-    assert edited.getpixel(spot) == wanted.getpixel(spot)
+    above_the_caption = (5, 5)
+    assert edited.getpixel(above_the_caption) == wanted.getpixel(above_the_caption)
 
 
 GREY = Image.new("L", (320, 256), 0)
@@ -99,7 +179,7 @@ def test_an_image_too_large_to_unpack_is_refused():
 PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, len(PNG) - 1), st.integers(0, 255))
 def test_a_damaged_image_is_refused_or_read_and_nothing_else(place, value):
     damaged = bytearray(PNG)

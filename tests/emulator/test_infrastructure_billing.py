@@ -5,17 +5,16 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tests.emulator.conftest import INSTANCE, JOB, assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, Api, assert_refused
 
 
-def balance(infra: httpx.Client) -> dict[str, float]:
-    data: dict[str, float] = infra.get("/billing/balance").json()["data"]
-    return data
+def balance(infra: Api) -> dict[str, float]:
+    found: dict[str, float] = infra.read("/billing/balance")
+    return found
 
 
-def amounts(infra: httpx.Client, **query: object) -> list[float]:
-    found = infra.get("/billing/transactions", params=query).json()["data"]
-    return [transaction["amount"] for transaction in found]
+def amounts(infra: Api, **query: object) -> list[float]:
+    return [item["amount"] for item in infra.read("/billing/transactions", **query)]
 
 
 def test_nothing_runs_nothing_costs(infra):
@@ -35,10 +34,13 @@ def test_credits_run_down_by_the_second_from_the_moment_it_runs(emulator, infra,
     emulator.clock.advance(1)
     assert balance(infra)["activeUsageCost"] == pytest.approx(0.66 / 3600, abs=1e-6)
     emulator.clock.advance(1799)
-    now = balance(infra)
-    assert (now["creditsBalance"], now["activeUsageCost"]) == (100.0, 0.33)
-    assert (now["floating_balance_usd"], now["burn_usd_per_hour"]) == (99.67, 0.66)
-    assert now["runway_hours"] == pytest.approx(99.67 / 0.66, abs=1e-4)
+    assert balance(infra) == {
+        "creditsBalance": 100.0,
+        "activeUsageCost": 0.33,
+        "floating_balance_usd": 99.67,
+        "burn_usd_per_hour": 0.66,
+        "runway_hours": pytest.approx(99.67 / 0.66, abs=1e-4),
+    }
 
 
 def test_usage_is_posted_every_hour_and_when_it_stops(emulator, infra, launch):
@@ -51,24 +53,23 @@ def test_usage_is_posted_every_hour_and_when_it_stops(emulator, infra, launch):
     assert balance(infra)["creditsBalance"] == pytest.approx(100 - 2.25 * 1.49)
 
 
-def test_a_machine_that_never_ran_costs_nothing(emulator, infra, launch):
-    made = launch()
+def test_an_instance_that_never_ran_costs_nothing(emulator, infra, launch):
+    path = f"/instances/{launch()['id']}"
     emulator.clock.advance(10)
-    infra.delete(f"/instances/{made['id']}")
+    infra.delete(path)
     assert amounts(infra, type="usage") == []
-    assert infra.get(f"/instances/{made['id']}").json()["data"]["deployed_at"] is None
+    assert infra.read(path)["deployed_at"] is None
 
 
 def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, infra, launch):
     spent = Decimal("-98.51")
     emulator.world.ledger.post("adjustment", spent, "Spent elsewhere", emulator.clock.now())
-    made = launch(gpu_type="A100")
-    other = launch(gpu_type="H200")
-    infra.delete(f"/instances/{other['id']}")
+    path = f"/instances/{launch(gpu_type='A100')['id']}"
+    infra.delete(f"/instances/{launch(gpu_type='H200')['id']}")
     emulator.clock.advance(20 + 3599)
-    assert infra.get(f"/instances/{made['id']}").json()["data"]["status"] == "running"
+    assert infra.read(path)["status"] == "running"
     emulator.clock.advance(1)
-    ended = infra.get(f"/instances/{made['id']}").json()["data"]
+    ended = infra.read(path)
     assert (ended["status"], ended["stop_reason"]) == ("terminated", "low_balance")
     assert ended["updated_at"] == "2026-11-18T13:00:20.000Z"
     assert balance(infra)["floating_balance_usd"] == 0
@@ -77,42 +78,33 @@ def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, inf
 
 
 def test_a_spent_budget_stops_its_environment_and_only_that(emulator, infra, launch):
-    infra.post("/environments", json={"name": "staging"})
+    infra.make("/environments", name="staging")
     emulator.world.set_budget("main", "1.49")
     here = launch()
-    there = infra.post("/instances?environment=staging", json=INSTANCE).json()["data"]
+    there = infra.make("/instances?environment=staging", **INSTANCE)
     emulator.clock.advance(20 + 3600)
-    stopped = infra.get(f"/instances/{here['id']}").json()["data"]
+    stopped = infra.read(f"/instances/{here['id']}")
     assert (stopped["status"], stopped["stop_reason"]) == ("terminated", "budget")
-    running = infra.get(f"/instances/{there['id']}?environment=staging").json()["data"]
-    assert running["status"] == "running"
+    assert infra.read(f"/instances/{there['id']}?environment=staging")["status"] == "running"
     for path, body in (("/instances", INSTANCE), ("/jobs", JOB)):
         assert_refused(infra.post(path, json=body), 402, "BUDGET_REACHED")
-    main, staging = infra.get("/environments").json()["data"]
-    assert main["monthly_budget_usd"] == main["month_to_date_usd"] == 1.49
-    assert main["budget_remaining_usd"] == 0
-    assert (staging["monthly_budget_usd"], staging["budget_remaining_usd"]) == (None, None)
-    assert staging["month_to_date_usd"] == 1.49
+    fields = ("monthly_budget_usd", "month_to_date_usd", "budget_remaining_usd")
+    budgets = [[one[name] for name in fields] for one in infra.read("/environments")]
+    assert budgets == [[1.49, 1.49, 0], [None, 1.49, None]]
 
 
-def test_a_budget_that_outlasts_the_calendar(emulator, infra, launch):
-    emulator.world.set_budget("main", "1e18")
-    launch()
-    emulator.clock.advance(3600)
-    assert balance(infra)["burn_usd_per_hour"] == 1.49
-
-
-def test_a_budget_begins_anew_with_the_utc_month(emulator, infra, launch):
+def test_a_budget_starts_again_with_the_utc_month(emulator, infra, launch):
     emulator.world.set_budget("main", 30)
     emulator.world.ledger.post("credit", Decimal(900), "More", emulator.clock.now())
     emulator.clock.advance((12 * 24 + 11) * 3600)  # 30 November, 23:00
     made = launch()
     emulator.clock.advance(2 * 3600)
-    spent = infra.get("/environments").json()["data"][0]["month_to_date_usd"]
-    assert spent == pytest.approx(1.49)
+    assert infra.read("/environments")[0]["month_to_date_usd"] == pytest.approx(1.49)
     november = amounts(infra, type="usage")[-1]
     assert november == pytest.approx(-1.49 * 3580 / 3600, abs=1e-6)
-    assert infra.get(f"/instances/{made['id']}").json()["data"]["status"] == "running"
+    assert infra.read(f"/instances/{made['id']}")["status"] == "running"
+    emulator.world.set_budget("main", "1e18")  # outlasts the calendar
+    assert balance(infra)["burn_usd_per_hour"] == 1.49
 
 
 def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):
@@ -132,33 +124,28 @@ def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):
 
 
 def test_usage_covers_inference_between_two_days(emulator, infra):
-    world = emulator.world
     for cost, tokens in (("0.10", 10), ("0.20", 20)):
-        world.charge_inference("m", Decimal(cost), "Chat", tokens, tokens // 10)
+        emulator.world.charge_inference("m", Decimal(cost), "Chat", tokens, tokens // 10)
         emulator.clock.advance(86400)
-
-    def usage(**query: str) -> dict[str, float]:
-        data: dict[str, float] = infra.get("/billing/usage", params=query).json()["data"]
-        return data
-
-    assert usage() == {
+    assert infra.read("/billing/usage") == {
         "total_requests": 2,
         "total_prompt_tokens": 30,
         "total_completion_tokens": 3,
         "total_tokens": 33,
         "total_cost": 0.3,
     }
-    assert usage(**{"from": "2026-11-18", "to": "2026-11-18"})["total_cost"] == 0.1
-    assert usage(**{"from": "2026-11-19T00:00:00+00:00"})["total_requests"] == 1
-    assert usage(to="2026-11-18T13:00:00+01:00")["total_requests"] == 0
-    assert usage(**{"from": "0001-01-01", "to": "9999-12-31"})["total_requests"] == 2
+    for query, requests in (
+        ({"from": "2026-11-18", "to": "2026-11-18"}, 1),
+        ({"from": "2026-11-19T00:00:00+00:00"}, 1),
+        ({"to": "2026-11-18T13:00:00+01:00"}, 0),
+        ({"from": "0001-01-01", "to": "9999-12-31"}, 2),
+    ):
+        assert infra.read("/billing/usage", **query)["total_requests"] == requests
 
 
-def top_up(
-    infra: httpx.Client, key: str = "k1", amount: object = 50, **headers: str
-) -> httpx.Response:
-    body = {"amount_usd": amount, "idempotency_key": key}
-    return infra.post("/billing/topups", json=body, headers={"Idempotency-Key": key, **headers})
+def top_up(infra: Api, **headers: str) -> httpx.Response:
+    body = {"amount_usd": 50, "idempotency_key": "k1"}
+    return infra.post("/billing/topups", json=body, headers=headers)
 
 
 def test_a_key_needs_the_billing_permission(emulator, infra):
@@ -170,28 +157,26 @@ def test_a_key_needs_the_billing_permission(emulator, infra):
 
 
 def test_a_missing_card(emulator, infra):
-    (card,) = infra.get("/billing/payment-methods").json()["data"]
+    (card,) = infra.read("/billing/payment-methods")
     assert (card["type"], card["brand"], card["last4"]) == ("card", "visa", "4242")
     assert (card["exp_month"], card["exp_year"], card["default"]) == (12, 2030, True)
     emulator.world.cards.clear()
     assert_refused(top_up(infra), 402, "NO_PAYMENT_METHOD")
-    assert infra.get("/billing/payment-methods").json()["data"] == []
+    assert infra.read("/billing/payment-methods") == []
     assert balance(infra)["creditsBalance"] == 100
 
 
 @pytest.mark.parametrize("reason", ["card_declined", "payment_blocked", "authentication_required"])
 def test_a_declined_top_up_is_an_answer_not_an_error(emulator, infra, reason):
     emulator.world.card_behaviour = reason
-    answer = top_up(infra)
-    data = answer.json()["data"]
-    assert (answer.status_code, data["status"], data["reason"]) == (200, "declined", reason)
-    assert data["message"]
+    declined = top_up(infra).raise_for_status().json()["data"]
+    assert (declined["status"], declined["reason"]) == ("declined", reason)
+    assert declined["message"]
     assert balance(infra)["creditsBalance"] == 100
 
 
 def test_auto_recharge_is_kept_as_it_was_set(infra):
-    assert infra.get("/billing/auto-recharge").json()["data"]["enabled"] is False
     setting = {"enabled": True, "threshold_usd": 98.51, "target_usd": 120}
     shown = {**setting, "last_failure_reason": None, "last_failure_at": None}
     assert infra.put("/billing/auto-recharge", json=setting).json()["data"] == shown
-    assert infra.get("/billing/auto-recharge").json()["data"] == shown
+    assert infra.read("/billing/auto-recharge") == shown

@@ -1,18 +1,18 @@
 """Infrastructure requests that are refused by name; garbage gets the envelope, never a 500."""
 
-import json
 from typing import Any
 
 import httpx
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.bodies import Body
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.world import World
-from tests.emulator.conftest import GOOD, JOB, RECHARGE, assert_refused
+from tests.emulator.conftest import GOOD, JOB, RECHARGE, assert_refused, data_of
+from tests.json_values import json_values
 
 L40S = "silver-lynx-l40s-0f6a"
 INSTANCE_ROWS = [
@@ -24,9 +24,7 @@ INSTANCE_ROWS = [
     ({"gpu_type": None, "instance_type_id": "no-such-type"}, 422, "instance_type_id"),
     ({"instance_type_id": L40S}, 422, "instance_type_id"),
     ({"gpu_count": 0}, 422, "gpu_count"),
-    ({"gpu_count": 1.5}, 400, "gpu_count"),
     ({"gpu_count": 7}, 422, "gpu_type"),
-    ({"memory": 10**30}, 422, "gpu_type"),
     ({"region": "mars"}, 422, "gpu_type"),
     ({"max_runtime_minutes": 4}, 422, "max_runtime_minutes"),
     ({"max_runtime_minutes": 10081}, 422, "max_runtime_minutes"),
@@ -46,14 +44,11 @@ INSTANCE_ROWS = [
 ]
 JOB_ROWS = [
     ({"command": None}, "command"),
-    ({"command": "x" * 65537}, "command"),
     ({"command": "ü" * 40000}, "command"),
     ({"gpu_type": []}, "gpu_type"),
     ({"gpu_type": "FOO"}, "gpu_type"),
     ({"gpu_type": "A100:9"}, "gpu_type"),
-    ({"gpu_type": " "}, "gpu_type"),
     ({"gpu_type": ["A100", 7]}, "gpu_type"),
-    ({"gpu_type": "A100:8"}, "gpu_type"),
     ({"gpu_type": "A100", "region": "paris"}, "gpu_type"),
     ({"region": "mars"}, "region"),
     ({"gpu_count": 9}, "gpu_count"),
@@ -67,7 +62,6 @@ JOB_ROWS = [
     ({"template": "none"}, "template"),
     ({"storage_id": "none"}, "storage_id"),
     ({"webhook_url": "http://example.org"}, "webhook_url"),
-    ({"webhook_url": "https://[bad"}, "webhook_url"),
     ({"webhook_events": ["paused"]}, "webhook_events[0]"),
     ({"code": {}}, "code"),
     ({"code": {"upload_id": "none"}}, "code.upload_id"),
@@ -81,15 +75,8 @@ JOB_ROWS = [
     ({"params": [{"A": 1}]}, "params[0].A"),
 ]
 CRONS = [
-    "",
-    "* * * * * *",
-    "@daily",
-    "60 * * * *",
-    "0 0 31 2 *",
-    "5-1 * * * *",
-    "* * * * *",
-    "0,50 * * * *",
-    "0,55 0,23 * * *",
+    *("", "* * * * * *", "@daily", "60 * * * *", "0 0 31 2 *", "5-1 * * * *"),  # not one, or never
+    *("* * * * *", "0,50 * * * *", "0,55 0,23 * * *"),  # too often
 ]
 SCHEDULE_ROWS = [
     ({"kind": "crate"}, 422, "kind"),
@@ -106,7 +93,6 @@ SCHEDULE_ROWS = [
     ({"cron": None, "run_at": "2026-11-19T00:00:00"}, 422, "run_at"),
     ({"cron": None, "run_at": 5}, 400, "run_at"),
     ({"timezone": "Mars/Olympus"}, 422, "timezone"),
-    ({"timezone": "Europe"}, 422, "timezone"),
     ({"overlap": "queue"}, 422, "overlap"),
 ]
 NO_PUBLIC_KEYS = [
@@ -123,7 +109,6 @@ CREATED = [
     ("/storage", {"region": None}, 400, "region"),
     ("/storage", {"size_gb": 0}, 422, "size_gb"),
     ("/storage", {"size_gb": 10**9}, 422, "size_gb"),
-    ("/storage", {"size_gb": 1.5}, 400, "size_gb"),
     ("/storage", {"region": "mars"}, 422, "region"),
     ("/storage", {"sizeGb": 10}, 400, "sizeGb"),
     ("/environments", {"name": None}, 400, "name"),
@@ -133,7 +118,6 @@ CREATED = [
     ("/billing/topups", {"amount_usd": 19.99}, 422, "amount_usd"),
     ("/billing/topups", {"amount_usd": 10000.01}, 422, "amount_usd"),
     ("/billing/topups", {"amount_usd": 50.001}, 422, "amount_usd"),
-    ("/billing/topups", {"amount_usd": "50"}, 400, "amount_usd"),
     ("/billing/topups", {"idempotency_key": "other"}, 422, "idempotency_key"),
     (RECHARGE, {"enabled": None}, 400, "enabled"),
     (RECHARGE, {"threshold_usd": -1}, 422, "threshold_usd"),
@@ -150,7 +134,6 @@ CHANGED = [
     ("/schedules", {"cron": "*/5 * * * *"}, 422, "cron"),
     ("/storage", {}, 400, "size_gb"),
     ("/storage", {"size_gb": 100}, 422, "size_gb"),
-    ("/storage", {"size_gb": 99}, 422, "size_gb"),
     ("/environments", {}, 400, "name"),
     ("/environments", {"monthly_budget_usd": 5}, 400, "monthly_budget_usd"),
 ]
@@ -230,21 +213,8 @@ PARAMETERS = [
     "search", "status", "tag", "q", "created_after", "gpu_count", "gpu_type", "after", "step",
     "environment",
 ]  # fmt: skip
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**20), 10**20)
-    | st.sampled_from([0, 1, 5, 60, 100])
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=12)
-    | st.sampled_from(WORDS)
-)
 NAMES = st.sampled_from(FIELDS) | st.text(max_size=6)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
-    max_leaves=8,
-)
+VALUES = json_values(st.text(max_size=12) | st.sampled_from(WORDS), NAMES)
 ROUTES = [
     *(("PUT" if path == RECHARGE else "POST", path) for path in GOOD),
     ("PATCH", "/instances/{instances}"),
@@ -255,11 +225,6 @@ ROUTES = [
     ("PATCH", "/schedules/{schedules}"),
 ]
 READ = [*QUERIES, "/instances", "/storage", "/jobs/{jobs}/artifacts/x"]
-SETTINGS = settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 @pytest.fixture(scope="module")
@@ -277,23 +242,21 @@ async def send(world: World, method: str, path: str, **request: Any) -> httpx.Re
     ) as client:
         ids = {}
         for kind in ("instances", "storage", "environments", "jobs", "schedules"):
-            made = await client.post(f"/{kind}", json=GOOD[f"/{kind}"])
-            ids[kind] = made.json()["data"]["id"]
+            ids[kind] = data_of(await client.post(f"/{kind}", json=GOOD[f"/{kind}"]))["id"]
         answer = await client.request(method, path.format(**ids), **request)
         assert (await client.get("/jobs")).status_code == 200
     assert world.crashes == []
     assert answer.status_code < 500 or answer.status_code in (502, 503), answer.text
-    if answer.status_code >= 400:
-        error = answer.json()["error"]
-        assert isinstance(error["code"], str)
-        assert isinstance(error["message"], str)
-    else:
+    if answer.is_success:
         assert answer.json()["data"] is not None
+    else:
+        error = answer.json()["error"]
+        assert (type(error["code"]), type(error["message"])) == (str, str)
     return answer
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-@SETTINGS
+@settings(max_examples=30)
 @given(change=st.dictionaries(NAMES, VALUES, max_size=8), whole=VALUES, form=st.integers(0, 3))
 async def test_garbage_in_a_body_gets_the_envelope(world, method, path, change, whole, form):
     good = GOOD.get(path, {})
@@ -309,7 +272,7 @@ CONTENTS = {
     "infinite": b'{"name": 1e999}',
     "no number": b'{"name": NaN}',
     "huge": b"9" * 5000,
-    "string": json.dumps("x" * 10).encode(),
+    "string": b'"x"',
     "binary": b"\x00\xff",
 }
 
@@ -321,7 +284,7 @@ async def test_garbage_instead_of_json_is_refused(world, method, path, content):
     assert answer.status_code in (400, 422) or (path.endswith("/rerun") and not content)
 
 
-@SETTINGS
+@settings(max_examples=30)
 @given(
     path=st.sampled_from(READ),
     query=st.dictionaries(

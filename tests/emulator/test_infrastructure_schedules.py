@@ -14,16 +14,11 @@ BOX = {**INSTANCE, "max_runtime_minutes": 30}
 
 @pytest.fixture
 def schedule(infra):
-    def schedule(**fields):
-        answer = infra.post("/schedules", json={**GOOD["/schedules"], **fields})
-        assert answer.status_code == 201, answer.text
-        return answer.json()["data"]
-
-    return schedule
+    return lambda **fields: infra.make("/schedules", **{**GOOD["/schedules"], **fields})
 
 
 def read(infra, made):
-    return infra.get(f"/schedules/{made['id']}").json()["data"]
+    return infra.read(f"/schedules/{made['id']}")
 
 
 def test_a_recurring_job_fires_at_its_time(emulator, infra, schedule):
@@ -36,11 +31,9 @@ def test_a_recurring_job_fires_at_its_time(emulator, infra, schedule):
     assert (now["run_count"], now["last_status"]) == (2, "launched")
     assert now["last_run_at"] == "2026-11-19T14:00:00.000Z"
     assert now["next_run_at"] == "2026-11-20T14:00:00.000Z"
-    jobs = infra.get("/jobs").json()["data"]
-    assert [job["created_at"] for job in jobs] == [
-        "2026-11-19T14:00:00.000Z",
-        "2026-11-18T14:00:00.000Z",
-    ]
+    jobs = infra.read("/jobs")
+    days = ["2026-11-19T14:00:00.000Z", "2026-11-18T14:00:00.000Z"]
+    assert [job["created_at"] for job in jobs] == days
     assert now["last_job_id"] == jobs[0]["id"]
     assert {job["status"] for job in jobs} == {"succeeded"}
 
@@ -51,11 +44,11 @@ def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule
     emulator.clock.advance(3600 + 1800)
     now = read(infra, made)
     assert (now["enabled"], now["next_run_at"], now["last_status"]) == (False, None, "launched")
-    instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
+    path = f"/instances/{now['last_instance_id']}"
+    instance = infra.read(path)
     assert (instance["name"], instance["status"]) == ("box", "running")
     emulator.clock.advance(30)
-    instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
-    assert instance["stop_reason"] == "max_runtime"
+    assert infra.read(path)["stop_reason"] == "max_runtime"
     again = infra.patch(f"/schedules/{made['id']}", json={"enabled": True})
     assert_refused(again, 422, "validation_error", "enabled")
 
@@ -73,7 +66,7 @@ def test_a_run_is_skipped_while_the_last_one_lives(emulator, infra, schedule):
     assert (now["last_status"], now["run_count"]) == ("launched", 2)
 
 
-def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedule):
+def test_a_spent_budget_and_a_refused_launch_skip_a_run(emulator, infra, schedule):
     emulator.world.set_budget("main", 0)
     broke = schedule(cron="0 13 * * *")
     emulator.clock.advance(3600)
@@ -86,35 +79,36 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     assert (now["last_status"], now["run_count"]) == ("failed", 0)
     assert "B200" in now["last_error"]
     assert_refused(infra.post(f"/schedules/{refused['id']}/run-now"), 503, "no_capacity")
+
+
+def test_a_schedule_launches_as_the_key_that_last_resumed_it(emulator, infra, schedule):
+    path = f"/schedules/{schedule(cron='0 13 * * *')['id']}"
     emulator.world.deactivated_keys.add(emulator.api_key)
     emulator.add_key("rc_live_other")
     other = {"Authorization": "Bearer rc_live_other"}
-    renamed = infra.patch(f"/schedules/{broke['id']}", json={"name": "mine"}, headers=other)
-    assert renamed.json()["data"]["name"] == "mine"  # and it still launches as the dead key
-    emulator.clock.advance(86400)
-    now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]
-    assert (now["last_status"], now["enabled"]) == ("credential_revoked", False)
-    resumed = infra.patch(f"/schedules/{broke['id']}", json={"enabled": True}, headers=other)
-    assert resumed.json()["data"]["enabled"] is True
-    emulator.clock.advance(86400)
-    now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]
-    assert now["last_status"] == "launched"
+    for change, status, enabled in (
+        ({"name": "mine"}, "credential_revoked", False),
+        ({"enabled": True}, "launched", True),
+    ):
+        assert infra.patch(path, json=change, headers=other).status_code == 200
+        emulator.clock.advance(86400)
+        now = infra.get(path, headers=other).json()["data"]
+        assert (now["last_status"], now["enabled"]) == (status, enabled)
 
 
 def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, schedule):
     path = f"/schedules/{schedule()['id']}"
-    assert infra.patch(path, json={"enabled": False}).json()["data"]["next_run_at"] is None
+    assert infra.change(path, enabled=False)["next_run_at"] is None
     emulator.clock.advance(86400 * 3)
-    resumed = infra.patch(path, json={"enabled": True}).json()["data"]
+    resumed = infra.change(path, enabled=True)
     assert (resumed["next_run_at"], resumed["run_count"]) == ("2026-11-21T14:00:00.000Z", 0)
-    zone = infra.patch(path, json={"timezone": "Asia/Tokyo"}).json()["data"]
+    zone = infra.change(path, timezone="Asia/Tokyo")
     assert zone["next_run_at"] == "2026-11-22T05:00:00.000Z"
-    retimed = infra.patch(path, json={"cron": "0 3 * * 1-5", "overlap": "allow", "name": "n"})
-    data = retimed.json()["data"]
-    assert (data["cron"], data["overlap"], data["name"]) == ("0 3 * * 1-5", "allow", "n")
     spec = {**JOB, "command": "echo other"}
-    assert infra.patch(path, json={"spec": spec}).json()["data"]["spec"] == spec
-    single = infra.patch(path, json={"run_at": "2026-12-01T00:00:00Z"}).json()["data"]
+    sent = {"cron": "0 3 * * 1-5", "overlap": "allow", "name": "n", "spec": spec}
+    changed = infra.change(path, **sent)
+    assert {name: changed[name] for name in sent} == sent
+    single = infra.change(path, run_at="2026-12-01T00:00:00Z")
     assert (single["cron"], single["next_run_at"]) == (None, "2026-12-01T00:00:00.000Z")
     assert infra.delete(path).status_code == 204
     assert_refused(infra.get(path), 404, "not_found")
@@ -123,12 +117,11 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
 def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):
     body = GOOD["/schedules"]
     for number in range(4):
-        infra.post("/environments", json={"name": f"e{number}"})
+        infra.make("/environments", name=f"e{number}")
+        path = f"/schedules?environment=e{number}"
         for _ in range(50):
-            answer = infra.post(f"/schedules?environment=e{number}", json=body)
-            assert answer.status_code == 201
-        over = infra.post(f"/schedules?environment=e{number}", json=body)
-        assert_refused(over, 422, "validation_error")
+            infra.make(path, **body)
+        assert_refused(infra.post(path, json=body), 422, "validation_error")
     assert_refused(infra.post("/schedules", json=body), 422, "validation_error")
 
 

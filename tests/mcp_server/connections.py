@@ -45,6 +45,12 @@ def environment(emulator: Emulator) -> dict[str, str]:
     return {**kept, **emulator.environment_variables()}
 
 
+def client_of(emulator: Emulator) -> rc.AsyncRuncrate:
+    """Return a client of an emulator."""
+    urls = {"base_url": emulator.base_url, "inference_url": emulator.inference_url}
+    return rc.AsyncRuncrate(emulator.api_key, **urls)
+
+
 @contextmanager
 def http_server(emulator: Emulator, *flags: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Give the URL and the process of a server."""
@@ -67,10 +73,7 @@ async def serving_over_http(
 ) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
     """Serve over HTTP in this process; give the URL and the task."""
     url = asyncio.get_running_loop().create_future()
-    client = rc.AsyncRuncrate(
-        emulator.api_key, base_url=emulator.base_url, inference_url=emulator.inference_url
-    )
-    async with client:
+    async with client_of(emulator) as client:
         serving = asyncio.create_task(
             serve_http(settings, 0, client, on_ready=url.set_result, **options)
         )
@@ -79,6 +82,12 @@ async def serving_over_http(
         finally:
             serving.cancel()
             await asyncio.wait([serving])
+
+
+def stdio_server(emulator: Emulator, *flags: str) -> StdioServerParameters:
+    """Return the command of a server over stdio."""
+    command = ["-m", "runcrate_mcp", *flags]
+    return StdioServerParameters(command=sys.executable, args=command, env=environment(emulator))
 
 
 def _url(process: subprocess.Popen[bytes], log: IO[str]) -> str:
@@ -96,12 +105,8 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """Give a client that is connected to a server of its own."""
     if transport == "stdio":
-        parameters = StdioServerParameters(
-            command=sys.executable,
-            args=["-m", "runcrate_mcp", *flags],
-            env=environment(emulator),
-        )
-        async with Client(parameters, mode=era, elicitation_callback=person) as client:
+        server = stdio_server(emulator, *flags)
+        async with Client(server, mode=era, elicitation_callback=person) as client:
             yield client
         return
     with http_server(emulator, "--idle-minutes", "0.02", *flags) as (url, _):

@@ -22,9 +22,8 @@ from tests.mcp_server.connections import serving_over_http
 @pytest.fixture(autouse=True)
 def _levels_of_loggers_are_restored() -> Iterator[None]:
     """The command quiets loggers of libraries; tests of other files read them."""
-    loggers = [
-        logging.getLogger(name) for name in ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette")
-    ]
+    names = ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, levels, strict=True):
@@ -136,16 +135,9 @@ def test_without_the_sdk_it_says_what_to_install(capsys, monkeypatch):
 
 
 async def test_requests_of_other_hosts_and_origins_are_refused():
-    initialize = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    }
+    info = {"name": "test", "version": "1"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info}
+    initialize = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     accept = {"Accept": "application/json, text/event-stream"}
     with Emulator() as emulator:
         async with (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.client.stdio import stdio_client
 
 import runcrate_core as rc
@@ -29,6 +29,7 @@ from tests.mcp_server.connections import (
     launch,
     launches,
     serving_over_http,
+    stdio_server,
     text_of,
 )
 from tests.ssh.hosts import eventually
@@ -61,11 +62,7 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(emulator, tran
 
     async with connected(emulator, transport, era, *LIMITS, person=person) as client:
         assert client.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[era]
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert tools["runcrate_launch_instance"].annotations.destructive_hint is False
-        balance = await client.call_tool("runcrate_get_balance", {})
-        assert balance.structured_content["balance_usd"] > 0
-
+        assert len((await client.list_tools()).tools) > 15
         declined = await launch(client)
         assert declined.is_error
         assert "did not approve" in text_of(declined)
@@ -80,17 +77,13 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(emulator, tran
         assert "0.75 USD" in person.questions[-1]
 
         emulator.clock.advance(60)
+        instance = {"instance_id": instance_id}
         running = await client.call_tool(
-            "runcrate_wait_for_instance",
-            {"instance_id": instance_id},
-            progress_callback=on_progress,
+            "runcrate_wait_for_instance", instance, progress_callback=on_progress
         )
         assert running.structured_content["status"] == "running"
         assert progress == [f"{instance_id}: running"]
 
-        replayed = await client.call_tool("runcrate_launch_instance", call)
-        assert replayed.is_error
-        assert "There is no plan" in text_of(replayed)
         assert (launches(emulator), len(person.questions)) == (1, 2)
         if transport == "http":
             # The server goes with the fixture; here the client alone goes.
@@ -115,12 +108,8 @@ async def test_a_client_that_leaves_an_http_server_ends_what_it_started(emulator
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_sigterm_ends_everything_while_the_client_is_still_there(emulator, transport):
     if transport == "stdio":
-        parameters = StdioServerParameters(
-            command=sys.executable,
-            args=["-m", "runcrate_mcp", *LIMITS, "--yes"],
-            env=environment(emulator),
-        )
-        async with Client(stdio_client(parameters), mode="auto") as client:
+        server = stdio_client(stdio_server(emulator, *LIMITS, "--yes"))
+        async with Client(server, mode="auto") as client:
             launched = await launch(client)
             [pid] = servers()
             os.kill(pid, signal.SIGTERM)

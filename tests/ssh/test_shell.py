@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import filecmp
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncssh
 import httpx
 import pytest
 
@@ -21,36 +17,27 @@ from runcrate_core.errors import (
     ConfigurationError,
     HostKeyChangedError,
     RemoteFileError,
-    SSHAuthenticationError,
     SSHConnectionError,
 )
 from runcrate_core.ssh import commands
-from runcrate_core.ssh.login import Login
-from runcrate_core.ssh.shell import AsyncInstanceShell
 from tests.ssh.hosts import INSTANCE, eventually, processes
 
 on_both_servers = pytest.mark.parametrize("host", ["emulator", "sshd"], indirect=True)
 
-ROOT = Path(__file__).parent.parent.parent
 MIB = 1024 * 1024
-LARGE_MIB = 40  # more than twice of what it may take
 
 
 @on_both_servers
 def test_a_command_gives_its_output_in_order_and_its_exit_code(host):
     with host.shell() as shell:
         result = shell.run("echo out; echo err >&2; echo again; exit 7")
-        assert (result.output, result.exit_code, result.truncated) == (
-            "out\nerr\nagain\n",
-            7,
-            False,
-        )
+        assert (result.output, result.exit_code) == ("out\nerr\nagain\n", 7)
+        assert not result.truncated
         assert shell.run("printf 'no newline'").output == "no newline"
         assert shell.run("cat").output == ""  # standard input is empty
         assert shell.run("kill -9 $$").exit_code == 137
-        assert shell.run('echo "it\'s" \'$HOME\' `echo x`; echo "ü 😀"').output == (
-            "it's $HOME x\nü 😀\n"
-        )
+        quoted = shell.run('echo "it\'s" \'$HOME\' `echo x`; echo "ü 😀"')
+        assert quoted.output == "it's $HOME x\nü 😀\n"
 
 
 @on_both_servers
@@ -86,23 +73,16 @@ def test_long_output_is_cut(host):
 
 
 @on_both_servers
-def test_32_commands_at_once_on_10_sessions(host):
-    with host.shell() as shell, ThreadPoolExecutor(32) as threads:
-        results = list(threads.map(lambda n: shell.run(f"sleep 0.1; echo {n}"), range(32)))
+def test_32_commands_and_8_files_at_once_on_10_sessions(host):
+    with host.shell() as shell, ThreadPoolExecutor(40) as threads:
+        running = [threads.submit(shell.run, f"sleep 0.1; echo {n}") for n in range(32)]
+        for n in range(8):
+            threads.submit(shell.write_bytes, f"{host.folder}/f{n}", b"x" * n)
+        results = [future.result() for future in running]
         assert [result.exit_code for result in results] == [0] * 32
         assert [result.output for result in results] == [f"{n}\n" for n in range(32)]
+    assert [(host.folder / f"f{n}").stat().st_size for n in range(8)] == list(range(8))
     assert len(host.logins) == 1
-
-
-def test_files_and_commands_at_once(host):
-    with host.shell() as shell, ThreadPoolExecutor(24) as threads:
-        running = [threads.submit(shell.run, "sleep 0.3") for _ in range(16)]
-        writing = [
-            threads.submit(shell.write_bytes, f"{host.folder}/f{n}", b"x" * n) for n in range(8)
-        ]
-        assert all(future.result().exit_code == 0 for future in running)
-        assert all(future.result() is None for future in writing)
-        assert len(shell.list_files(str(host.folder))) == 8
 
 
 @on_both_servers
@@ -208,20 +188,6 @@ def test_a_changed_host_key_is_refused_and_so_are_damaged_pins(host):
 
 
 @on_both_servers
-def test_a_refused_login_says_so(host):
-    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
-
-    async def connect():
-        async def log_in(_):
-            return Login("127.0.0.1", host.port, "root", host.sign(key))
-
-        await AsyncInstanceShell(INSTANCE, log_in, options=host.options())
-
-    with pytest.raises((SSHAuthenticationError, ValueError)):
-        asyncio.run(connect())
-
-
-@on_both_servers
 def test_files_go_up_and_down(host, tmp_path):
     source = tmp_path / "source"
     (source / "deep" / "empty").mkdir(parents=True)
@@ -311,59 +277,6 @@ def test_a_lost_connection_leaves_the_target_as_it_was(host, tmp_path):
         with pytest.raises(SSHConnectionError, match="not changed"):
             shell.upload(big, f"{host.folder}/target", on_progress=cut)
         assert shell.read_bytes(f"{host.folder}/target") == b"before"
-
-
-def test_large_files_take_little_memory(host, tmp_path):
-    host.known_hosts.touch()
-    code = f"""
-import asyncio, resource, sys
-from pathlib import Path
-from runcrate_core.ssh.connection import ConnectionOptions
-from runcrate_core.ssh.login import Login
-from runcrate_core.ssh.shell import AsyncInstanceShell
-
-async def log_in(public_key):
-    print(public_key, flush=True)
-    return Login("127.0.0.1", {host.port}, "root", sys.stdin.readline().strip())
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-async def main():
-    options = ConnectionOptions(known_hosts=Path({str(host.known_hosts)!r}))
-    async with AsyncInstanceShell({INSTANCE!r}, log_in, options=options) as shell:
-        small = Path("small"); small.write_bytes(bytes(4 * 1024 * 1024))
-        await shell.upload(small, {str(host.folder / "small")!r})
-        await shell.download({str(host.folder / "small")!r}, "small-back")
-        before = peak()
-        await shell.upload("big", {str(host.folder / "big")!r})
-        await shell.download({str(host.folder / "big")!r}, "big-back")
-        print("more KiB:", peak() - before, flush=True)
-
-asyncio.run(main())
-"""
-    block = bytes(range(256)) * 4096
-    with (tmp_path / "big").open("wb") as file:
-        for _ in range(LARGE_MIB):
-            file.write(block)
-    client = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert client.stdin is not None
-    assert client.stdout is not None
-    with client:
-        client.stdin.write(host.sign(client.stdout.readline().strip()) + "\n")
-        client.stdin.flush()
-        report = client.stdout.readline()
-    assert client.returncode == 0
-    assert (tmp_path / "big-back").stat().st_size == LARGE_MIB * MIB
-    assert filecmp.cmp(tmp_path / "big", tmp_path / "big-back", shallow=False)
-    assert int(report.rpartition(":")[2]) < 16 * 1024, report
 
 
 @on_both_servers

@@ -17,10 +17,9 @@ DOCUMENTED = [
 
 
 def test_models_are_listed_without_a_key_and_with_what_official_software_reads(emulator):
-    answer = httpx.get(f"{emulator.inference_url}/models")
-    assert answer.status_code == 200
-    assert [model["id"] for model in answer.json()["data"]] == [model.id for model in MODELS]
-    for model in answer.json()["data"]:
+    listed = httpx.get(f"{emulator.inference_url}/models").json()["data"]
+    assert [model["id"] for model in listed] == [model.id for model in MODELS]
+    for model in listed:
         assert model["object"] == "model"
         for name in ("input_modalities", "output_modalities", "supported_features"):
             assert all(isinstance(one, str) for one in model[name])
@@ -30,7 +29,6 @@ def test_models_are_listed_without_a_key_and_with_what_official_software_reads(e
 @pytest.mark.parametrize(("model_id", "price", "context"), DOCUMENTED)
 def test_documented_facts_are_kept_and_the_others_marked(model_id, price, context):
     model = find(model_id)
-    assert model is not None
     assert model.kind == "chat"
     for name, value in {"input_usd_per_million": price, "context_length": context}.items():
         assert (name in model.emulator_values) is (value is None)
@@ -42,9 +40,3 @@ def test_names_are_unique():
     assert len(names) == len(set(names))
     assert find("no/such") is None
     assert find(MODELS[0].id.upper()) is None
-
-
-def test_a_price_is_counted_in_tokens():
-    model = find("deepseek-ai/DeepSeek-V3.2")
-    assert model is not None
-    assert model.cost_usd(1_000_000, 500_000) == Decimal("0.45")

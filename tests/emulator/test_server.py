@@ -1,6 +1,7 @@
 """The server around the endpoints: start and stop, keys, limits, faults, journal, links, page."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,11 @@ from runcrate_emulator import Emulator
 from runcrate_emulator.command_line import main
 from runcrate_emulator.server import bind
 from tests.emulator.chat_support import post_chat
-from tests.emulator.conftest import INSTANCE, JOB, VOLUME, assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, VOLUME, Api, assert_refused
+
+
+def as_key(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer rc_live_{name}"}
 
 
 def test_starts_and_stops_fast_and_leaves_the_port_free():
@@ -36,12 +41,16 @@ def test_starts_and_stops_fast_and_leaves_the_port_free():
 
 
 def test_stops_at_once_though_an_answer_is_stalled():
+    def ask_in_vain() -> None:
+        with pytest.raises(httpx.TransportError):
+            httpx.get(emulator.base_url)
+
     with Emulator() as emulator:
         emulator.fail("GET /", stall_after_chunks=0)
-        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.05) as client:
-            client.get(emulator.base_url)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(emulator.base_url, timeout=0.05)
         emulator.fail("GET /", latency_s=60)
-        waiting = threading.Thread(target=ask_in_vain, args=(emulator.base_url,))
+        waiting = threading.Thread(target=ask_in_vain)
         waiting.start()
         while emulator.world.faults.planned:
             time.sleep(0.001)
@@ -49,11 +58,6 @@ def test_stops_at_once_though_an_answer_is_stalled():
     waiting.join(1)
     assert time.perf_counter() - started < 1
     assert not waiting.is_alive()
-
-
-def ask_in_vain(url: str) -> None:
-    with pytest.raises(httpx.TransportError):
-        httpx.get(url)
 
 
 def test_listens_on_loopback_only():
@@ -71,9 +75,8 @@ def test_reset_is_fast_and_complete(emulator, infra, launch):
         emulator.reset()
     assert time.perf_counter() - started < 1
     assert emulator.variants == ()
-    assert infra.get("/instances").json()["data"] == []
-    assert emulator.requests[-1].path == "/api/v1/instances"
-    assert len(emulator.requests) == 1
+    assert infra.read("/instances") == []
+    assert [request.path for request in emulator.requests] == ["/api/v1/instances"]
     assert launch()["id"] == first_id
 
 
@@ -101,12 +104,9 @@ def test_a_key_is_needed(emulator, path, code, authorization):
     assert ("type" in error) is path.startswith("/v1")
 
 
-def test_keys_are_accepted_when_added_unless_deactivated_and_until_the_reset(emulator):
+def test_keys_are_accepted_when_added_unless_deactivated_and_until_the_reset(emulator, infra):
     def statuses() -> list[int]:
-        keys = ({"Authorization": f"Bearer rc_live_{name}"} for name in ("second", "test"))
-        return [
-            httpx.get(f"{emulator.base_url}/api/v1/jobs", headers=key).status_code for key in keys
-        ]
+        return [infra.get("/jobs", headers=as_key(it)).status_code for it in ("second", "test")]
 
     assert statuses() == [401, 200]
     emulator.add_key("rc_live_second")
@@ -121,7 +121,32 @@ def test_keys_are_accepted_when_added_unless_deactivated_and_until_the_reset(emu
         emulator.add_key("sk-1")
 
 
-def test_unknown_paths_and_methods_get_the_envelope(emulator, infra):
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/api/v1/instances", "/files/x"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"Host": host} for host in ("evil.example", "127.0.0.1.evil.example", "192.168.0.1")),
+        *({"Host": host} for host in ("localhost.evil.example:80", "user@evil.example", "")),
+        *({"Origin": origin} for origin in ("http://evil.example", "null", "http://localhost:1")),
+        {"Origin": "https://127.0.0.1"},
+    ],
+    ids=str,
+)
+def test_a_web_page_elsewhere_is_refused(emulator, infra, headers, path):
+    answer = infra.get(emulator.base_url + path, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    assert infra.post("/instances", json=INSTANCE, headers=headers).status_code == 403
+    assert emulator.world.instances == {}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.1.2.3"])
+def test_loopback_names_are_served(emulator, host):
+    name = f"{host}:{emulator.port}"
+    headers = {"Host": name, "Origin": f"http://{name}"}
+    assert httpx.get(f"{emulator.base_url}/v1/models", headers=headers).status_code == 200
+
+
+def test_unknown_paths_and_methods_get_the_envelope(infra):
     assert_refused(infra.get("/nothing"), 404, "not_found")
     assert_refused(infra.get("/instances/"), 404, "not_found")
     refused = infra.put("/instances")
@@ -129,7 +154,12 @@ def test_unknown_paths_and_methods_get_the_envelope(emulator, infra):
     assert "GET" in refused.headers["allow"] or "POST" in refused.headers["allow"]
 
 
-def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, infra):
+def seconds_to_reset(answer: httpx.Response) -> float:
+    date = parsedate_to_datetime(answer.headers["date"])
+    return int(answer.headers["x-ratelimit-reset"]) - date.timestamp()
+
+
+def test_rate_limit_headers_are_on_every_answer_and_a_minute_ends(emulator, infra):
     emulator.world.requests_per_minute = 2
     answers = infra.get("/jobs"), infra.get("/nothing")
     assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["2", "2"]
@@ -138,25 +168,20 @@ def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, in
     refused = infra.get("/jobs")
     assert_refused(refused, 429, "rate_limited")
     assert refused.headers["retry-after"] == "40"
-    reset = int(refused.headers["x-ratelimit-reset"])
-    assert 39 <= reset - parsedate_to_datetime(refused.headers["date"]).timestamp() <= 42
+    assert 39 <= seconds_to_reset(refused) <= 42
     emulator.add_key("rc_live_other")
-    other = {"Authorization": "Bearer rc_live_other"}
-    assert infra.get("/jobs", headers=other).status_code == 200
+    assert infra.get("/jobs", headers=as_key("other")).status_code == 200
     emulator.clock.advance(40)
     assert infra.get("/jobs").status_code == 200
 
 
 def test_the_wait_that_the_rate_limit_tells_is_one_in_real_seconds():
     with Emulator(clock_speed=30, requests_per_minute=1) as emulator:
-        address = f"{emulator.base_url}/api/v1/jobs"
-        headers = {"Authorization": f"Bearer {emulator.api_key}"}
         emulator.clock.advance(86_400)
-        httpx.get(address, headers=headers)
-        refused = httpx.get(address, headers=headers)
+        url = f"{emulator.base_url}/api/v1/jobs"
+        _, refused = (httpx.get(url, headers=as_key("emulator")) for _ in range(2))
     assert refused.headers["retry-after"] == "2"
-    reset = int(refused.headers["x-ratelimit-reset"])
-    assert reset - parsedate_to_datetime(refused.headers["date"]).timestamp() <= 4
+    assert seconds_to_reset(refused) <= 4
 
 
 def test_fault_with_a_status_refuses_so_many_times(emulator, infra):
@@ -174,10 +199,9 @@ def test_fault_before_and_after_the_work(emulator, infra):
     odd = {"code": "odd", "message": "Gone.", "details": {"reason": "odd"}}
     emulator.fail("POST /instances", status=500, after="work", **odd)
     assert_refused(infra.post("/instances", json=INSTANCE), 500, "internal_error")
-    assert len(infra.get("/instances").json()["data"]) == 0
-    error = assert_refused(infra.post("/instances", json=INSTANCE), 500, "odd")
-    assert (error["message"], error["details"]) == ("Gone.", {"reason": "odd"})
-    assert len(infra.get("/instances").json()["data"]) == 1
+    assert infra.read("/instances") == []
+    assert assert_refused(infra.post("/instances", json=INSTANCE), 500, "odd") == odd
+    assert len(infra.read("/instances")) == 1
 
 
 @pytest.mark.parametrize(
@@ -198,7 +222,7 @@ def test_a_response_that_does_not_arrive_tells_nothing_about_the_work(
         infra.post("/instances", json=INSTANCE, timeout=0.3)
     if "sending a response" in message:
         assert emulator.requests[0].status is None
-    assert len(infra.get("/instances").json()["data"]) == launched
+    assert len(infra.read("/instances")) == launched
 
 
 def test_malformed_json_and_raw_bodies(emulator, infra):
@@ -223,6 +247,22 @@ def test_latency_and_extra_headers_leave_the_answer_true(emulator, infra):
     assert (answer.json()["data"], answer.headers["x-odd"]) == ([], "1")
 
 
+def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
+    route = "POST /chat/completions"
+    emulator.fail(route, cut_after_chunks=2)
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+        post_chat(emulator, stream=True)
+    assert (emulator.requests[0].status, emulator.requests[0].route) == (200, "/chat/completions")
+    emulator.fail(route, stall_after_chunks=1)
+    with pytest.raises(httpx.ReadTimeout):
+        post_chat(emulator, stream=True, timeout=0.3)
+    emulator.fail(route, malformed_json=True)
+    first, *_, last = post_chat(emulator, stream=True).text.strip().split("\n\n")
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        json.loads(first.removeprefix("data: "))
+    assert last == "data: [DONE]"
+
+
 def test_journal_shows_requests_without_the_key(emulator, infra):
     infra.post("/ssh-keys?environment=main&a=1&a=2", json={"name": "x"})
     entry = emulator.requests[-1]
@@ -239,6 +279,16 @@ def test_journal_shows_requests_without_the_key(emulator, infra):
     assert emulator.requests[-1].json is None
 
 
+def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(
+    emulator, infra, monkeypatch
+):
+    link = infra.make("/jobs/uploads", bytes=4)["url"]
+    recorded = threading.Event()
+    monkeypatch.setattr(emulator.world, "on_request", lambda entry: recorded.set())
+    assert httpx.put(link, content=b"code").status_code == 200
+    assert recorded.is_set()
+
+
 def test_a_crash_is_answered_remembered_and_never_a_traceback(emulator, infra, monkeypatch):
     def crash(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
@@ -247,30 +297,31 @@ def test_a_crash_is_answered_remembered_and_never_a_traceback(emulator, infra, m
     answer = infra.get("/jobs")
     assert_refused(answer, 500, "internal_error")
     assert "secret detail" not in answer.text
-    (crashed,) = emulator.crashes
-    assert isinstance(crashed, ZeroDivisionError)
+    assert [type(crashed) for crashed in emulator.crashes] == [ZeroDivisionError]
     emulator.world.crashes.clear()
 
 
 def test_files_are_served_by_signed_links_for_an_hour(emulator):
+    def get(link: str) -> httpx.Response:
+        return httpx.get(emulator.base_url + link)
+
     link = emulator.world.media.put("image", "Käse.png", "image/png", b"png bytes")
-    answer = httpx.get(emulator.base_url + link)
-    assert (answer.content, answer.headers["content-type"]) == (b"png bytes", "image/png")
-    assert_refused(httpx.get(emulator.base_url + link.partition("?")[0]), 403, "forbidden")
-    assert_refused(httpx.get(emulator.base_url + link[:-1]), 403, "forbidden")
+    assert (get(link).content, get(link).headers["content-type"]) == (b"png bytes", "image/png")
+    assert_refused(get(link.partition("?")[0]), 403, "forbidden")
+    assert_refused(get(link[:-1]), 403, "forbidden")
     emulator.clock.advance(3600)
-    assert_refused(httpx.get(emulator.base_url + link), 403, "forbidden")
+    assert_refused(get(link), 403, "forbidden")
     gone = emulator.world.signer.sign("GET", "/files/file-none", 60)
-    assert_refused(httpx.get(emulator.base_url + gone), 404, "not_found")
+    assert_refused(get(gone), 404, "not_found")
 
 
 def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
-    empty = httpx.get(f"{emulator.base_url}/").text
+    empty = httpx.get(emulator.base_url).text
     assert "None yet" in empty
     assert "Nothing generated yet" in empty
     launch(name="<script>alert(1)</script>", max_runtime_minutes=60)
     launch(name="cpu", gpu_type="CPU")
-    infra.post("/storage", json=VOLUME)
+    infra.make("/storage", **VOLUME)
     submit("echo '<b>'")
     emulator.clock.advance(1800)
     emulator.world.media.put("image", "a.png", "image/png", b"x")
@@ -278,14 +329,24 @@ def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
     emulator.fail("GET /jobs", drop_connection=True)
     with pytest.raises(httpx.RemoteProtocolError):
         infra.get("/jobs")
-    answer = httpx.get(f"{emulator.base_url}/")
-    assert answer.status_code == 200
-    assert "&lt;script&gt;alert(1)" in answer.text
-    assert "<script>alert(1)" not in answer.text
+    page = httpx.get(emulator.base_url).raise_for_status().text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert(1)" not in page
     for text in ("running", "1.49", "<svg", "POST /api/v1/instances", "a.png", "<audio", "lost"):
-        assert text in answer.text
-    assert emulator.api_key not in answer.text
+        assert text in page
+    assert emulator.api_key not in page
     assert all(entry.path != "/" for entry in emulator.requests)
+
+
+def test_the_files_that_the_page_shows_do_not_fill_its_list(emulator):
+    emulator.world.media.put("image", "a.png", "image/png", b"x")
+    found = re.search(r'src="(/files/[^"]+)"', httpx.get(emulator.base_url).text)
+    assert found is not None
+    link = emulator.base_url + found[1].replace("&amp;", "&")
+    assert httpx.get(link).content == b"x"
+    assert emulator.requests == []
+    httpx.get(link.replace("&from=page", ""))
+    assert len(emulator.requests) == 1
 
 
 def test_command_says_when_the_port_is_in_use(emulator, capsys):
@@ -301,9 +362,8 @@ def test_command_says_when_the_port_is_in_use(emulator, capsys):
     ],
 )
 def test_command_refuses_bad_arguments(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit, match="2"):
         main(arguments.split())
-    assert ended.value.code == 2
     assert "runcrate-emulator: error:" in capsys.readouterr().err
 
 
@@ -321,48 +381,19 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
         exports = dict(line.removeprefix("export ").split("=", 1) for line in lines[:3])
         assert exports["RUNCRATE_API_KEY"] == "rc_live_emulator"
         assert exports["RUNCRATE_API_BASE"] == exports["RUNCRATE_API_URL"] + "/v1"
-        headers = {"Authorization": "Bearer " + exports["RUNCRATE_API_KEY"]}
-        infrastructure = exports["RUNCRATE_API_URL"] + "/api/v1"
-        balance = httpx.get(f"{infrastructure}/billing/balance", headers=headers)
-        assert balance.json()["data"]["creditsBalance"] == 7.5
-        assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
-        job = {**JOB, "webhook_url": "https://example.org/x"}
-        submitted = httpx.post(f"{infrastructure}/jobs", json=job, headers=headers)
-        job_id = submitted.json()["data"]["id"]
-        assert "201 POST   /api/v1/jobs" in process.stdout.readline()
-        httpx.post(f"{infrastructure}/jobs/{job_id}/cancel", headers=headers)
-        told = [process.stdout.readline() for _ in range(2)]
-        assert any(f"webhook `finished` of {job_id}: not sent" in line for line in told)
+        with Api(
+            base_url=f"{exports['RUNCRATE_API_URL']}/api/v1", headers=as_key("emulator")
+        ) as infra:
+            assert infra.read("/billing/balance")["creditsBalance"] == 7.5
+            assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
+            job_id = infra.make("/jobs", **JOB, webhook_url="https://example.org/x")["id"]
+            assert "201 POST   /api/v1/jobs" in process.stdout.readline()
+            infra.make(f"/jobs/{job_id}/cancel")
+        printed = [process.stdout.readline() for _ in range(2)]
+        assert any(f"webhook `finished` of {job_id}: not sent" in line for line in printed)
         process.send_signal(2)
         rest, errors = process.communicate(timeout=5)
         assert (process.returncode, rest.strip(), errors) == (0, "", "")
     finally:
         process.kill()
         process.communicate()
-
-
-def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
-    route = "POST /chat/completions"
-    emulator.fail(route, cut_after_chunks=2)
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
-        post_chat(emulator, stream=True)
-    assert (emulator.requests[0].status, emulator.requests[0].route) == (200, "/chat/completions")
-    emulator.fail(route, stall_after_chunks=1)
-    with pytest.raises(httpx.ReadTimeout):
-        post_chat(emulator, stream=True, timeout=0.3)
-    emulator.fail(route, malformed_json=True)
-    first, *_, last = post_chat(emulator, stream=True).text.strip().split("\n\n")
-    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
-        json.loads(first.removeprefix("data: "))
-    assert last == "data: [DONE]"
-
-
-def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(
-    emulator, infra, monkeypatch
-):
-    content = b"code"
-    link = infra.post("/jobs/uploads", json={"bytes": len(content)}).json()["data"]["url"]
-    recorded = threading.Event()
-    monkeypatch.setattr(emulator.world, "on_request", lambda entry: recorded.set())
-    assert httpx.put(link, content=content).status_code == 200
-    assert recorded.is_set()
