@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -10,12 +11,22 @@ from pydantic import Field, field_validator
 from langchain_runcrate.arguments import refuse_misplaced
 from langchain_runcrate.connection import RuncrateConnection
 from langchain_runcrate.errors import translating_errors
-from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, embeddable_texts
+from langchain_runcrate.token_counting import estimated_tokens
+from runcrate_core import get_model_info
+from runcrate_core.toolkit import (
+    LongText,
+    aembed_batches,
+    batches_of,
+    embed_batches,
+    embeddable_texts,
+    split_texts,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runcrate_core import Embeddings as EmbeddingsResponse
+    from runcrate_core.toolkit import Pieces
 
 
 class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
@@ -31,6 +42,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
         model: Identifier of an embedding model, e.g. `"BAAI/bge-large-en-v1.5"`.
         dimensions: Length of the vectors, where the model can shorten them.
         query_prefix: Put before each query, for models that were trained so.
+        long_text: Treatment of a text longer than the model reads.
 
     Key init args (client):
         api_key: Runcrate API key. Read from `RUNCRATE_API_KEY` if not given.
@@ -88,6 +100,13 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     empty_text: str = Field(default="(empty)", min_length=1)
     """Sent for a text without any characters, for which servers refuse the complete request."""
 
+    long_text: LongText = "average"
+    """Treatment of a text longer than the model reads: `average` of its pieces' vectors,
+    `truncate` to the first piece, or `send` it as it is."""
+
+    max_tokens: int | None = Field(default=None, gt=0)
+    """Tokens that the model reads, instead of the catalogue's. Texts are cut to fit an estimate."""
+
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request."""
 
@@ -110,49 +129,59 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
             ModelError: As `ChatRuncrate` raises them.
         """
         done = embed_batches(
-            self._embed, self._batches(texts), max_concurrency=self.max_concurrency
+            partial(self._embed, prefix=self.document_prefix),
+            self._batches(texts),
+            max_concurrency=self.max_concurrency,
         )
         return [vector for vectors in done for vector in vectors]
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return self._embed(self._sendable([text], self.query_prefix))[0]
+        return self._embed([text], self.query_prefix)[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order; see `embed_documents`."""
         done = aembed_batches(
-            self._aembed, self._batches(texts), max_concurrency=self.max_concurrency
+            partial(self._aembed, prefix=self.document_prefix),
+            self._batches(texts),
+            max_concurrency=self.max_concurrency,
         )
         return [vector async for vectors in done for vector in vectors]
 
     async def aembed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return (await self._aembed(self._sendable([text], self.query_prefix)))[0]
+        return (await self._aembed([text], self.query_prefix))[0]
 
-    def _embed(self, texts: list[str]) -> list[list[float]]:
+    def _embed(self, texts: list[str], prefix: str) -> list[list[float]]:
+        pieces = self._pieces(texts, prefix)
         with translating_errors():
-            client = self._sync_client()
-            return _vectors(client.embeddings.create(**self._request(texts)))
+            create = self._sync_client().embeddings.create
+            return pieces.joined(_vectors([create(**it) for it in self._requests(pieces)]))
 
-    async def _aembed(self, texts: list[str]) -> list[list[float]]:
+    async def _aembed(self, texts: list[str], prefix: str) -> list[list[float]]:
+        pieces = self._pieces(texts, prefix)
         with translating_errors():
-            client = self._async_client()
-            return _vectors(await client.embeddings.create(**self._request(texts)))
+            create = self._async_client().embeddings.create
+            return pieces.joined(_vectors([await create(**it) for it in self._requests(pieces)]))
 
     def _batches(self, texts: list[str]) -> Iterator[list[str]]:
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
-        return batches_of(self._sendable(texts, self.document_prefix), self.chunk_size)
+        return batches_of(embeddable_texts(texts), self.chunk_size)
 
-    def _sendable(self, texts: list[str], prefix: str) -> list[str]:
-        return [
-            prefix + (text if text.strip() else self.empty_text) for text in embeddable_texts(texts)
-        ]
+    def _pieces(self, texts: list[str], prefix: str) -> Pieces:
+        info = get_model_info(self.model)
+        max_tokens = self.max_tokens or (info.context_window if info else None)
+        filled = [text if text.strip() else self.empty_text for text in embeddable_texts(texts)]
+        return split_texts(
+            filled, max_tokens, estimated_tokens, long_text=self.long_text, instruction=prefix
+        )
 
-    def _request(self, texts: list[str]) -> dict[str, Any]:
+    def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
         dimensions = {} if self.dimensions is None else {"dimensions": self.dimensions}
-        return {"model": self.model, "input": texts, **dimensions, **self.model_kwargs}
+        for texts in batches_of(pieces.texts, self.chunk_size):
+            yield {"model": self.model, "input": texts, **dimensions, **self.model_kwargs}
 
 
-def _vectors(response: EmbeddingsResponse) -> list[list[float]]:
-    return [item.embedding for item in response.data]
+def _vectors(responses: Sequence[EmbeddingsResponse]) -> list[list[float]]:
+    return [item.embedding for response in responses for item in response.data]

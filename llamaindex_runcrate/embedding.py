@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import Field
-from llama_index.core.utils import get_tqdm_iterable
+from llama_index.core.utils import get_tokenizer, get_tqdm_iterable
 from pydantic import AliasChoices
 
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.embedding_events import BatchEvents
-from llamaindex_runcrate.text_splitting import LongText, Pieces, split
 from runcrate_core import get_model_info
-from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, embeddable_texts
+from runcrate_core.toolkit import (
+    LongText,
+    aembed_batches,
+    batches_of,
+    embed_batches,
+    embeddable_texts,
+    split_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runcrate_core import Embeddings
+    from runcrate_core.toolkit import Pieces
 
 
 class RuncrateEmbedding(Connected, BaseEmbedding):
@@ -178,7 +185,9 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         info = get_model_info(self.model_name)
         max_tokens = self.max_tokens or (info.context_window if info else None)
         filled = [text if text.strip() else self.empty_text for text in embeddable_texts(texts)]
-        return split(filled, max_tokens, long_text=self.long_text, instruction=instruction or "")
+        return split_texts(
+            filled, max_tokens, _tokens, long_text=self.long_text, instruction=instruction or ""
+        )
 
     def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
         for start in range(0, len(pieces.texts), self.embed_batch_size):
@@ -190,6 +199,10 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
                 "timeout": self.timeout,
                 **self.additional_kwargs,
             }
+
+
+def _tokens(text: str) -> int:
+    return len(get_tokenizer()(text))  # loaded when a text has to be counted
 
 
 def _vectors(responses: Sequence[Embeddings]) -> list[Embedding]:

@@ -45,8 +45,10 @@ def embed_batches(
         Exception: That of the first batch that failed, with a note of what was done. Requests
             under way are waited for, so that nothing is sent after this.
     """
-    with _noting() as done:
-        for vectors in map_ordered_sync(embed, batches, max_concurrency=max_concurrency):
+    sizes: list[int] = []
+    with _noting(sizes) as done:
+        sized = _sized(batches, sizes)
+        for vectors in map_ordered_sync(embed, sized, max_concurrency=max_concurrency):
             done.append(len(vectors))
             yield vectors
 
@@ -63,22 +65,33 @@ async def aembed_batches(
         Exception: That of the first batch that failed, with a note of what was done. Requests
             under way are cancelled.
     """
-    with _noting() as done:
-        async for vectors in map_ordered(embed, batches, max_concurrency=max_concurrency):
+    sizes: list[int] = []
+    with _noting(sizes) as done:
+        sized = _sized(batches, sizes)
+        async for vectors in map_ordered(embed, sized, max_concurrency=max_concurrency):
             done.append(len(vectors))
             yield vectors
 
 
+def _sized(batches: Iterable[list[str]], sizes: list[int]) -> Iterator[list[str]]:
+    for batch in batches:
+        sizes.append(len(batch))
+        yield batch
+
+
 @contextmanager
-def _noting() -> Iterator[list[int]]:
-    """Note on a failure how many texts were embedded before it, and what became of the rest."""
+def _noting(sizes: list[int]) -> Iterator[list[int]]:
+    """Note on a failure which texts it concerns, and what became of the others."""
     done: list[int] = []
     try:
         yield done
     except Exception as error:
+        first = sum(done)
+        last = first + sum(sizes[len(done) : len(done) + 1]) - 1
         error.add_note(
-            f"{sum(done)} texts were embedded before this batch of texts failed; their vectors "
-            "are not returned. Batches behind it were cancelled or not sent. Embedding has no "
-            "effect on the service, so all texts may be embedded again."
+            f"The batch that failed holds the texts {first} to {last} of the list; a number of a "
+            f"text in the error is that in its request. {first} texts were embedded before it; "
+            "their vectors are not returned. Batches behind it were cancelled or not sent. "
+            "Embedding has no effect on the service, so all texts may be embedded again."
         )
         raise

@@ -46,6 +46,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         ),
         "protocol.large_values": ("encode_base64", "is_large"),
         "protocol.media_types": ("type_of_base64",),
+        "protocol.text_splitting": ("LongText", "Pieces", "split_texts"),
         "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
             "ended_at_limit",

@@ -130,6 +130,15 @@ from runcrate_core.protocol.large_values import (
 from runcrate_core.protocol.media_types import (
     type_of_base64 as type_of_base64,
 )
+from runcrate_core.protocol.text_splitting import (
+    LongText as LongText,
+)
+from runcrate_core.protocol.text_splitting import (
+    Pieces as Pieces,
+)
+from runcrate_core.protocol.text_splitting import (
+    split_texts as split_texts,
+)
 from runcrate_core.protocol.timeouts import (
     TimeoutLike as TimeoutLike,
 )

@@ -96,7 +96,8 @@ def test_after_a_failure_nothing_more_is_sent(way):
     time.sleep(0.02)
     assert work.called <= 5
     [note] = caught.value.__notes__
-    assert "4 texts were embedded before this batch" in note
+    assert "holds the texts 4 to 5 of the list" in note
+    assert "4 texts were embedded before it" in note
     assert "may be embedded again" in note
 
 

@@ -88,6 +88,24 @@ async def test_prefixes(service):
 
 
 @WAYS
+@pytest.mark.parametrize("long_text", ["average", "truncate", "send"])
+async def test_a_long_text_is_treated_as_the_user_chose(service, way, long_text):
+    long = "word " * 1000
+    parts = made(service, model="BAAI/bge-large-en-v1.5", long_text=long_text, document_prefix="p ")
+    short, found = await embedded(parts, way, ["short", long])
+    first, *pieces = service.requests[0]["input"]
+    assert (first, short) == ("p short", [len("p short"), 1.0])
+    assert all(len(piece.split()) < 512 for piece in pieces) == (long_text != "send")
+    words = [piece.removeprefix("p ").strip() for piece in pieces]
+    assert (" ".join(words) == long.strip()) == (long_text != "truncate")
+    assert long.startswith(words[0])
+    assert min(map(len, pieces)) <= found[0] <= max(map(len, pieces))
+    parts = made(service, max_tokens=8, chunk_size=1)
+    assert len(await embedded(parts, way, ["one two three four five six seven"])) == 1
+    assert [len(body["input"]) for body in service.requests[1:]] == [1, 1]
+
+
+@WAYS
 async def test_a_refusal_is_langchains_error_too(service, way):
     service.will_say(refusal(404, "No such model.", "not_found"))
     with pytest.raises(ModelNotFoundError, match="No such model") as caught:

@@ -11,8 +11,8 @@ import pytest
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 
-from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import BadRequestError
+from runcrate_core.toolkit import Pieces, split_texts
 from tests.llamaindex.calls import collected
 from tests.llamaindex.conftest import UNKNOWN_MODEL as MODEL
 
@@ -90,6 +90,7 @@ async def test_a_failed_batch_says_what_was_done_and_ends_its_events(made_embedd
     service.decides(decide)
     with pytest.raises(BadRequestError, match="unreadable") as caught:
         await embed(model, way, ["a", "b", "c", "d", "bad", "e", "f"])
+    assert "holds the texts 4 to 5 of the list" in caught.value.__notes__[0]
     assert "4 texts were embedded before" in caught.value.__notes__[0]
     assert len(service.requests) == 3
     pairs = debug.get_event_pairs(CBEventType.EMBEDDING)
@@ -166,15 +167,15 @@ def test_a_long_text_can_be_truncated_or_sent(made_embedding, service):
     assert service.last["input"] == [LONG]
 
 
-def words(text: str) -> list[int]:
-    return list(range(len(text.split())))
+def words(text: str) -> int:
+    return len(text.split())
 
 
 @pytest.mark.parametrize(
     "text", ["one two three four five six seven", "a" * 50, "日本語" * 9, " x" * 9]
 )
 def test_pieces_hold_everything_and_fit(text):
-    pieces = split([text, "short"], 8, tokenize=lambda t: list(range(len(t))))
+    pieces = split_texts([text, "short"], 8, len)
     assert all(len(piece) <= 4 or piece == "short" for piece in pieces.texts)
     own = [piece for piece, owner in zip(pieces.texts, pieces.owners, strict=True) if owner == 0]
     assert "".join(own).replace(" ", "") == text.replace(" ", "")
@@ -182,10 +183,10 @@ def test_pieces_hold_everything_and_fit(text):
 
 
 def test_an_instruction_counts_and_stands_before_each_piece():
-    pieces = split(["one two three four five six"], 10, instruction="a b: ", tokenize=words)
+    pieces = split_texts(["one two three four five six"], 10, words, instruction="a b: ")
     assert len(pieces.texts) > 1
     assert all(piece.startswith("a b: ") for piece in pieces.texts)
-    assert all(len(words(piece)) <= 8 for piece in pieces.texts)
+    assert all(words(piece) <= 8 for piece in pieces.texts)
 
 
 def test_averages_keep_their_length():

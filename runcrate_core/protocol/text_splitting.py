@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from llama_index.core.utils import get_tokenizer
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 LongText: TypeAlias = Literal["average", "truncate", "send"]
 Vector: TypeAlias = list[float]
 
-# LlamaIndex's tokenizer makes fewer tokens of a text than the small vocabularies of embedding
-# models do; of English about a tenth, of other languages up to a quarter.
+# The counters, LlamaIndex's tokenizer and an estimate for chat models, find fewer tokens in a text
+# than the small vocabularies of embedding models do; in English about a tenth, in other languages
+# up to a quarter.
 _SAFE_SHARE: Final = 0.75
 # Characters of a long token: no more text is counted at once than a piece can hold.
 _MAX_TOKEN_LENGTH: Final = 8
@@ -48,32 +47,30 @@ class Pieces:
         return [_average([(vectors[i], self.weights[i]) for i in group]) for _, group in places]
 
 
-def split(
+def split_texts(
     texts: Sequence[str],
     max_tokens: int | None,
+    count: Callable[[str], int],
     *,
     long_text: LongText = "average",
     instruction: str = "",
-    tokenize: Callable[[str], Sequence[int]] | None = None,
 ) -> Pieces:
     """Return texts in pieces of a length that the model reads.
 
     Args:
         texts: The texts.
         max_tokens: Tokens that the model reads; None when unknown, and nothing is cut.
+        count: Counts the tokens of a text.
         long_text: Treatment of longer texts: `average` keeps all pieces, `truncate` the first,
             `send` does not cut.
         instruction: Put before every piece.
-        tokenize: Counts tokens; LlamaIndex's global tokenizer when not given.
     """
     if max_tokens is None or long_text == "send":
         return Pieces(
             [instruction + text for text in texts], list(range(len(texts))), [1] * len(texts)
         )
-    count = tokenize or _tokens
-    max_piece = (
-        int(max_tokens * _SAFE_SHARE) - _MARKS - (len(count(instruction)) if instruction else 0)
-    )
+    instructed = count(instruction) if instruction else 0
+    max_piece = int(max_tokens * _SAFE_SHARE) - _MARKS - instructed
     pieces = Pieces([], [], [])
     for owner, text in enumerate(texts):
         parts = _split(text, max(1, max_piece), count)
@@ -84,14 +81,14 @@ def split(
     return pieces
 
 
-def _split(text: str, max_tokens: int, tokenize: Callable[[str], Sequence[int]]) -> Iterator[str]:
+def _split(text: str, max_tokens: int, count: Callable[[str], int]) -> Iterator[str]:
     """Yield pieces of a maximum number of tokens, split at white space where there is any."""
     start = 0
     # A token has a character or more, so a text this short need not be counted.
     while len(text) - start > max_tokens:
         head = text[start : start + max_tokens * _MAX_TOKEN_LENGTH]
         end = len(head)
-        while end > 1 and (tokens := len(tokenize(head[:end]))) > max_tokens:
+        while end > 1 and (tokens := count(head[:end])) > max_tokens:
             end = max(1, min(end - 1, end * max_tokens // tokens))
         if start + end >= len(text):
             break
@@ -102,11 +99,6 @@ def _split(text: str, max_tokens: int, tokenize: Callable[[str], Sequence[int]])
         start += end
     if rest := text[start:].strip() if start else text:
         yield rest
-
-
-def _tokens(text: str) -> Sequence[int]:
-    tokens: Sequence[int] = get_tokenizer()(text)  # loaded when a text has to be counted
-    return tokens
 
 
 def _average(weighted: Sequence[tuple[Vector, int]]) -> Vector:
