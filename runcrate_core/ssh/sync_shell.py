@@ -218,19 +218,23 @@ class InstanceShell:
 def _start_portal() -> tuple[BlockingPortal, threading.Thread]:
     """Run an event loop in a daemon thread, so that an open shell keeps no program from ending."""
     started: Future[BlockingPortal] = Future()
+    served: Future[None] = Future()
 
     async def serve() -> None:
         async with BlockingPortal() as portal:
             started.set_result(portal)
             await portal.sleep_until_stopped()
+        served.set_result(None)
 
     def run() -> None:
         try:
             asyncio.run(serve())
         except BaseException as error:
-            if started.done():
+            if not started.done():
+                started.set_exception(error)  # no event loop can be made: the caller raises it
+            elif not served.done():
                 raise
-            started.set_exception(error)  # no event loop can be made: the caller raises it
+            # Since Python 3.12 a loop cannot end its threads when the interpreter is shutting down.
 
     thread = threading.Thread(target=run, name="runcrate-ssh", daemon=True)
     thread.start()

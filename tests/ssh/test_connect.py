@@ -314,7 +314,9 @@ def test_an_instance_whose_lifetime_is_over_closes_its_connections(cloud, shell)
 
 def test_a_program_ends_with_a_shell_that_is_still_open(cloud, instance, tmp_path):
     code = f"""
+import atexit, time
 from runcrate_core import Runcrate
+atexit.register(time.sleep, 0.1)  # in which the thread of the connection ends
 shell = Runcrate().instances.connect({instance.id!r})
 print(shell.run("echo open").output, end="")
 """
