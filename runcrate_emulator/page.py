@@ -51,13 +51,22 @@ not speak gets a fixed transcript.</p></header>
 {_section("Last requests", _requests(world))}
 {_section("Media", _media(world))}
 </main><script>
+function update(old, part) {{
+  const playing = [...old.querySelectorAll("audio, video")].some((player) => !player.paused);
+  if (playing || old.outerHTML === part.outerHTML) return;
+  const scrolled = old.querySelector(".scroll")?.scrollLeft;
+  old.replaceWith(part);
+  if (scrolled) part.querySelector(".scroll")?.scrollTo(scrolled, 0);
+}}
 setInterval(async () => {{
-  if ([...document.querySelectorAll("audio, video")].some((player) => !player.paused)) return;
   const response = await fetch("/").catch(() => null);
   document.body.classList.toggle("gone", response === null);
-  if (response === null) return;
+  if (response === null || getSelection().type === "Range") return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  document.querySelector("main").replaceWith(page.querySelector("main"));
+  const [old, fresh] = [document, page].map((it) => it.querySelector("main"));
+  if (old.children.length !== fresh.children.length) return old.replaceWith(fresh);
+  const parts = [...old.children];
+  [...fresh.children].forEach((part, number) => update(parts[number], part));
 }}, 2000);
 </script></body></html>""")
 
@@ -143,6 +152,11 @@ def _chip(status: str, kind: str | None = None) -> str:
     return f'<span class="chip {kind or status}">{status.replace("_", " ")}</span>'
 
 
+def _clipped(text: str, tag: str = "span") -> str:
+    shown = escape(text)
+    return f'<{tag} class="clip" title="{shown}">{shown}</{tag}>'
+
+
 def _instances(world: World) -> str:
     rows: list[list[str]] = []
     for instance in list(world.instances.values())[: -_SHOWN_INSTANCES - 1 : -1]:
@@ -152,7 +166,7 @@ def _instances(world: World) -> str:
         ran -= timedelta(microseconds=ran.microseconds)
         rows.append(
             [
-                escape(instance.name),
+                _clipped(instance.name),
                 _chip(instance_life.status_at(instance, now)),
                 f"{kind.gpu_type} &times; {kind.gpu_count}"
                 if instance.has_gpu
@@ -174,9 +188,9 @@ def _jobs(world: World) -> str:
         "Name, Status, Command, GPU, #Cost",
         (
             [
-                escape(job.name),
+                _clipped(job.name),
                 _chip(job.status),
-                f'<code class="clip">{escape(job.spec.command)}</code>',
+                _clipped(job.spec.command, "code"),
                 f"{escape(str(job.gpus[0].gpu_type))} &times; {job.gpus[0].gpu_count}",
                 f"${job_cost(world, job):.2f}",
             ]
@@ -190,7 +204,7 @@ def _requests(world: World) -> str:
     for entry in list(world.journal)[: -_SHOWN_REQUESTS - 1 : -1]:
         family = (entry.status or 0) // 100
         kind = {2: "succeeded", 3: "succeeded", 4: "refused"}.get(family, "failed")
-        request = f'<code class="clip">{entry.method} {escape(entry.path)}</code>'
+        request = _clipped(f"{entry.method} {entry.path}", "code")
         chip = _chip(str(entry.status or "lost"), kind)
         rows.append([f"{entry.at:%H:%M:%S}", chip, request, f"{entry.duration_s * 1000:.1f}"])
     return _table("Time, Status, Request, #ms", rows)
@@ -200,7 +214,7 @@ def _media(world: World) -> str:
     made = world.media.newest(_SHOWN_MEDIA)
     if not made:
         return '<p class="empty">Nothing generated yet.</p>'
-    # A link that stays the same for an hour, so that the browser does not load it again and again.
+    # A link that stays the same for an hour, so that the browser does not load it again.
     valid_for_s = 2 * LINK_LIFETIME_S - world.clock.now().timestamp() % LINK_LIFETIME_S
     tiles: list[str] = []
     for file in made:
