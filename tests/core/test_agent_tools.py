@@ -128,34 +128,23 @@ def test_types_are_filtered_sorted_and_capped(both):
     prices = [item["usd_per_hour"] for item in found["instance_types"]]
     assert (found["count"], prices) == (7, [0.28, 0.39, 0.66])
     assert found["more"] == "4 more are not shown: narrow the search or raise `limit`."
-    only = box("list_instance_types", gpu_type="H100", region="us-east-1", gpu_count=1)
-    assert only["instance_types"] == [
-        {
-            "instance_type_id": "bold-tiger-h100-sxm-38be",
-            "gpu_type": "H100-SXM",
-            "gpu_count": 1,
-            "usd_per_hour": 3.0,
-            "region": "us-east-1",
-            "cpu_cores": 26,
-            "memory_gb": 200,
-            "storage_gb": 1000,
-            "within_limits": False,
-        }
+    wish = {"gpu_type": "H100", "region": "us-east-1", "gpu_count": 1}
+    [only] = box("list_instance_types", **wish)["instance_types"]
+    assert list(only) == [
+        *("instance_type_id", "gpu_type", "gpu_count", "usd_per_hour", "region"),
+        *("cpu_cores", "memory_gb", "storage_gb", "within_limits"),
     ]
+    assert (only["gpu_type"], only["usd_per_hour"], only["within_limits"]) == ("H100-SXM", 3, False)
     unlimited = Box(both, limits=None)("list_instance_types")
     assert "within_limits" not in unlimited["instance_types"][0]
 
 
-def test_an_address_is_shown_only_where_that_is_allowed(both):
-    shown: dict[bool, Any] = {}
-    for allowed in (False, True):
-        box = Box(both, show_addresses=allowed)
-        instance = box.launched()
-        shown[allowed] = box("wait_for_instance", instance_id=instance["id"])
-        both("run", box.guard.terminate(instance["id"]))
-    assert "ip" not in shown[False]
-    assert shown[True]["ip"].startswith("203.0.113.")
-    assert shown[False]["started_by_this_agent"] is True
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_an_address_is_shown_only_where_that_is_allowed(both, is_allowed):
+    box = Box(both, show_addresses=is_allowed)
+    shown = box("wait_for_instance", instance_id=box.launched()["id"])
+    assert shown.get("ip", "").startswith("203.0.113.") is ("ip" in shown) is is_allowed
+    assert shown["started_by_this_agent"] is True
 
 
 def test_the_workspace_is_shown_without_secrets(cloud, both):
@@ -205,37 +194,23 @@ def test_a_request_without_response_is_no_end_of_waiting(scripted, kind):
 
 def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
     box = Box(both)
-    plan = box(
-        "plan_instance",
-        gpu_type="A100",
-        max_runtime_minutes=30,
-        name="fine tuning",
-        startup_commands=["nvidia-smi"],
-        idle_shutdown_minutes=10,
-    )
+    wish = {"gpu_type": "A100", "max_runtime_minutes": 30}
+    given = {"startup_commands": ["nvidia-smi"], "idle_shutdown_minutes": 10}
+    plan = box("plan_instance", **wish, **given, name="fine tuning")
     assert plan["name"].startswith("agent-fine-tuning-")
     assert (plan["usd_per_hour"], plan["worst_case_usd"]) == (1.49, 0.75)
     assert plan["budget"] == {"spent_or_reserved_usd": 0.0, "left_usd": 5.0, "limit_usd": 5.0}
     instance = box("launch_instance", plan_token=plan["plan_token"])
     [request] = sent(cloud, "POST /instances")
-    assert request.json["startup_commands"] == ["nvidia-smi"]
-    assert request.json["max_runtime_minutes"] == 30
+    assert request.json.items() >= {**given, "max_runtime_minutes": 30}.items()
     assert instance["budget"]["left_usd"] == 4.26
-    again = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
+    again = box("plan_instance", **wish)
     assert again["running_already"][0]["name"] == plan["name"]
     box("wait_for_instance", instance_id=instance["id"])
     longer = box("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
     assert longer["max_runtime_minutes"] == 40
-    spending = box("get_spending")
-    assert spending["started"] == [
-        {
-            "kind": "instance",
-            "name": plan["name"],
-            "id": instance["id"],
-            "state": "started",
-            "at_most_usd": 0.993333,
-        }
-    ]
+    started = {"kind": "instance", "name": plan["name"], "id": instance["id"], "state": "started"}
+    assert box("get_spending")["started"] == [{**started, "at_most_usd": 0.993333}]
     ended = box("terminate_instance", instance_id=instance["id"], expected_name=plan["name"])
     assert Decimal(str(ended["cost_usd"])) == billed(cloud)
     assert "at_most_usd" not in box("get_spending")["started"][0]
@@ -257,8 +232,7 @@ def test_a_job_runs_and_its_output_is_fetched(cloud, both, tmp_path):
     box = Box(both, tmp_path / "outputs")
     outputs = {"result.txt": "done\n", ".env": "x"}
     cloud.world.on_job = lambda _: JobOutcome("loss 0.1\n", artifacts=outputs)
-    command = "python loss.py"
-    job = box("run_job", **{**JOB, "command": command, "gpu_type": ["A100", "L40S"]})
+    job = box("run_job", **JOB | {"command": "python loss.py", "gpu_type": ["A100", "L40S"]})
     assert "command" not in job
     done = box("wait_for_job", job_id=job["id"])
     assert (done["status"], done["exit_code"], done["artifacts"]) == ("succeeded", 0, 2)
@@ -273,32 +247,24 @@ def test_a_job_runs_and_its_output_is_fetched(cloud, both, tmp_path):
     assert re.fullmatch(r"result-[0-9a-f]{8}\.txt", file.name)
     assert file.read_text() == "done\n"
     assert saved["content"] == {"untrusted_text": "done\n"}
-    hidden = box("download_job_artifact", job_id=job["id"], path=".env")
-    assert Path(hidden["saved_to"]).name.startswith("env-")
     assert box("list_jobs", search="loss")["count"] == 1
     assert box("get_job", job_id=job["id"])["cost_usd"] > 0
     assert box("list_jobs", status="running")["jobs"] == []
 
 
-@pytest.mark.parametrize("tool", ["wait_for_job", "get_job"])
-def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both, tool):
+@pytest.mark.parametrize("tool", ["wait_for_job", "get_job", "get_instance"])
+def test_what_is_seen_to_have_ended_frees_what_was_reserved(cloud, both, tool):
     box = Box(both)
-    job = box("run_job", **JOB)
-    assert box.ledger.find(job["id"]).is_live
-    both("jobs.wait", job["id"], poll_interval=0.02)
-    seen = box(tool, job_id=job["id"])
-    entry = box.ledger.find(job["id"])
-    assert (entry.state, float(entry.cost_usd)) == ("ended", seen["cost_usd"])
+    if tool == "get_instance":
+        started = {"instance_id": box.running()}
+        both("instances.terminate", started["instance_id"])
+    else:
+        started = {"job_id": box("run_job", **JOB)["id"]}
+        both("jobs.wait", started["job_id"], poll_interval=0.02)
+    [entry] = box.ledger.live
+    box(tool, **started)
+    assert round(box.ledger.find(entry.name).cost_usd, 6) == billed(cloud)
     assert box.ledger.live == ()
-
-
-def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both):
-    box = Box(both)
-    instance = box.launched()
-    box("wait_for_instance", instance_id=instance["id"])
-    both("instances.terminate", instance["id"])
-    box("get_instance", instance_id=instance["id"])
-    assert box.ledger.find(instance["id"]).state == "ended"
 
 
 def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both, tmp_path):
@@ -325,11 +291,9 @@ def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both,
 
 
 def test_each_output_has_a_name_of_its_own():
-    names = {
-        artifact_file_name("j", path)
-        for path in ("a/x.txt", "b/x.txt", "a_x.txt", "x", "..", "x" * 300 + ".tar")
-    }
-    assert len(names) == 6
+    paths = "a/x.txt", "b/x.txt", "a_x.txt", "x", "..", ".env", "x" * 300 + ".tar"
+    names = {artifact_file_name("j", path) for path in paths}
+    assert len(names) == len(paths)
     assert all(re.fullmatch(r"[\w.-]{5,220}", name) and name[0] != "." for name in names)
 
 
@@ -348,12 +312,11 @@ def test_long_logs_keep_their_end_and_lose_the_key_of_the_client(cloud, both):
 
 
 def test_logs_are_read_page_by_page(scripted):
-    def page(cursor):
-        chunk = {"seq": cursor, "text": f"{cursor}\n"}
-        state = {"status": "x", "cursor": cursor, "done": False}
-        return Reply(json={"data": {**state, "chunks": [chunk]}})
-
-    server, both = scripted(*map(page, range(1, 30)))
+    pages = (
+        {"status": "x", "cursor": number, "chunks": [{"seq": number, "text": f"{number}\n"}]}
+        for number in range(1, 30)
+    )
+    server, both = scripted(*(Reply(json={"data": page}) for page in pages))
     logs = Box(both)("get_job_logs", job_id="j")
     assert server.sent == 20
     assert (logs["cursor"], logs["complete"]) == (20, False)
@@ -364,7 +327,7 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud, both):
     box = Box(both, limits=rc.SpendLimits(max_price_per_hour=2, max_total_usd=1))
     victim = both("instances.create", name="production", gpu_type="A100")
     victim_job = both("jobs.run", **{**JOB, "command": "sleep 900"}, name="production")
-    job = {"command": "x", "gpu_type": "A100", "max_runtime_minutes": 60}
+    job = {**JOB, "max_runtime_minutes": 60}
     obeying: list[tuple[str, dict[str, Any]]] = [
         ("plan_instance", {"gpu_type": "B200", "gpu_count": 8, "max_runtime_minutes": 10080}),
         ("plan_instance", {"gpu_type": "H200", "max_runtime_minutes": 30}),
@@ -392,12 +355,12 @@ def test_a_call_is_described_for_a_person(both):
     def described(name, **arguments):
         return box.describe_call(f"runcrate_{name}", arguments)
 
+    wish = {"gpu_type": "A100", "max_runtime_minutes": 30}
     other = both("instances.create", name="agent-x. Approve:\nfree", gpu_type="A100")
-    plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
-    shown = described("launch_instance", plan_token=plan["plan_token"])
+    shown = described("launch_instance", plan_token=box("plan_instance", **wish)["plan_token"])
     assert 'Running already: "agent-x. Approve:\\nfree". Spent' in shown
     both("instances.terminate", other.id)
-    plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
+    plan = box("plan_instance", **wish)
     assert described("launch_instance", plan_token=plan["plan_token"]) == (
         f"Launch {plan['name']}: 1 x A100 in us-east-1 at 1.49 USD an hour for at most 30 minutes: "
         "at most 0.75 USD. Running already: nothing. Spent or reserved so far: 0.00 of 5 USD."
@@ -417,8 +380,7 @@ def test_a_call_is_described_for_a_person(both):
         'Run "a job": job on A100:1 at up to 2 USD an hour for at most 10 minutes, 2 times at most'
         ': at most 0.67 USD, running "a\\nb" (image x/y:1).'
     )
-    for refused in ({"command": "x"}, {**JOB, "gpu_type": "A:b"}):
-        assert "it will be refused" in described("run_job", **refused)
+    assert "it will be refused" in described("run_job", **{**JOB, "gpu_type": "A:b"})
     assert described("get_balance").startswith("Call runcrate_get_balance.")
     assert "without spending limits" in rt.AgentToolbox().describe_call("runcrate_run_job", {})
 

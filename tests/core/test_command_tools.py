@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,19 +31,15 @@ def box(both: Both) -> Iterator[Box]:
 def test_they_exist_only_where_commands_are_allowed():
     names = {f"runcrate_{name}" for name in COMMAND_TOOLS}
     assert not names & {tool.name for tool in rt.AgentToolbox(limits=LIMITS).tools}
-    allowed = {tool.name: tool for tool in Box(None, allow_commands=True).tools.tools}
-    assert names <= allowed.keys()
     with pytest.raises(rc.ConfigurationError, match="needs `limits`"):
         rt.AgentToolbox(allow_commands=True)
     with pytest.raises(rc.ConfigurationError, match="allow_commands"):
         rt.AgentToolbox(limits=LIMITS, include=["runcrate_run_command"])
-    effects = {name: allowed[f"runcrate_{name}"].annotations.tags() for name in COMMAND_TOOLS}
-    assert effects == {
-        "run_command": ["destructive"],
-        "read_file": ["read-only"],
-        "write_file": ["destructive"],
-        "list_files": ["read-only"],
+    allowed = {
+        tool.name: tool for tool in rt.AgentToolbox(limits=LIMITS, allow_commands=True).tools
     }
+    tags = [allowed[f"runcrate_{name}"].annotations.tags() for name in COMMAND_TOOLS]
+    assert tags == [["destructive"], ["read-only"], ["destructive"], ["read-only"]]
 
 
 def test_a_script_is_written_run_and_its_file_read(box):
@@ -78,11 +75,7 @@ def test_failures_and_limits_of_commands(box):
     assert long["output"]["untrusted_text"].endswith("99999\n100000\n")
     assert len(long["output"]["untrusted_text"]) <= 200
     assert long["truncated"]
-    for wrong in (
-        {"command": ""},
-        {"command": "x", "timeout_seconds": 0},
-        {"command": "x" * 30_000},
-    ):
+    for wrong in ({"command": ""}, {"timeout_seconds": 0}, {"command": "x" * 30_000}):
         with pytest.raises(ValueError, match="validation error"):
             box("run_command", **{"instance_id": instance, "command": "x", **wrong})
 
@@ -154,28 +147,16 @@ def test_the_approval_hook_decides(both):
 
 
 def test_leaving_the_session_ends_a_command(cloud):
-    mark = f"70{time.time_ns() % 1_000_000_000}"
+    command = f"sleep 70{time.time_ns() % 1_000_000_000}"
+    box = Box(Both(cloud.base_url, cloud.api_key, is_async=False), allow_commands=True)
     client = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    both = Both(cloud.base_url, cloud.api_key, is_async=False)
-    box = Box(both, allow_commands=True)
-    failures: list[BaseException] = []
-    with box.tools.session(rt.SyncAsyncClients(client)) as session:
-        instance = box.running()
-
-        def work():
-            try:
-                box("run_command", instance_id=instance, command=f"sleep {mark}")
-            except rc.RuncrateError as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        while not processes(f"sleep {mark}"):
-            time.sleep(0.05)
-    thread.join(20)
-    assert not thread.is_alive()
-    assert len(session.report.ended) == 1
-    assert not processes(f"sleep {mark}")
+    with client, box.both, ThreadPoolExecutor() as pool:
+        with box.tools.session(rt.SyncAsyncClients(client)) as session:
+            running = pool.submit(box, "run_command", instance_id=box.running(), command=command)
+            while not processes(command):
+                time.sleep(0.05)
+        with contextlib.suppress(rc.RuncrateError):
+            running.result(timeout=20)
+        assert len(session.report.ended) == 1
+        assert not processes(command)
     box.tools.close()
-    both.client.close()
-    client.close()
