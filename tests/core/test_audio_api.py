@@ -13,12 +13,10 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.notebook import player_bundle
-from tests.servers import Reply
+from tests.servers import Reply, raw_reply
 
 KOKORO = "hexgrad/Kokoro-82M"
 MP3 = b"ID3\x04" + bytes(50)
-
-
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(40)
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(40)
 TEXT_REPLY = Reply(json={"text": "hello"})
@@ -45,8 +43,7 @@ def test_text_is_spoken_and_saved(both, cloud, tmp_path, wanted):
 
 
 def test_given_arguments_of_speech_are_sent(scripted):
-    reply = Reply(body=[MP3], length=len(MP3), headers={"content-type": "application/octet-stream"})
-    server, both = scripted(reply)
+    server, both = scripted(raw_reply(MP3, "application/octet-stream"))
     given = {"input": "Hello!", "model": "m", "voice": "v", "response_format": "mp3", "speed": 1.5}
     given["language"] = "en"
     speech = both("audio.speech.create", **given, extra_headers={"x-trace": "1"})
@@ -58,11 +55,7 @@ def test_given_arguments_of_speech_are_sent(scripted):
 
 @pytest.mark.parametrize(
     ("method", "given"),
-    [
-        ("audio.speech.create", "x"),
-        ("audio.transcriptions.create", WAV),
-        ("images.generate", "x"),
-    ],
+    [("audio.speech.create", "x"), ("audio.transcriptions.create", WAV), ("images.generate", "x")],
 )
 @pytest.mark.parametrize("lost", [Reply(end="no response"), Reply(500), Reply(502)])
 def test_nothing_is_paid_for_twice(scripted, lost, method, given):
@@ -72,12 +65,11 @@ def test_nothing_is_paid_for_twice(scripted, lost, method, given):
     assert server.sent == 1
 
 
-PLAIN = {"content-type": "text/plain; charset=utf-8"}
-JSON = {"content-type": "application/json"}
+PLAIN, JSON = "text/plain; charset=utf-8", "application/json"
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "text"),
+    ("kind", "body", "text"),
     [
         (JSON, b'{"text": "hi", "duration": 1.5}', "hi"),
         (JSON, b'"hi"', "hi"),
@@ -88,14 +80,14 @@ JSON = {"content-type": "application/json"}
         (PLAIN, b"{curly} words", "{curly} words"),
         (PLAIN, b'{"not": "ours"}', '{"not": "ours"}'),
         (PLAIN, b"", ""),
-        ({"content-type": "text/vtt"}, b"WEBVTT\n", "WEBVTT\n"),
-        ({"content-type": "application/x-subrip"}, b"1\n", "1\n"),
+        ("text/vtt", b"WEBVTT\n", "WEBVTT\n"),
+        ("application/x-subrip", b"1\n", "1\n"),
         (PLAIN, "größer".encode(), "größer"),
         (PLAIN, b"broken \xff", "broken \ufffd"),
     ],
 )
-def test_a_response_is_read_as_json_or_text(scripted, headers, body, text):
-    _, both = scripted(Reply(body=[body], length=len(body), headers=headers))
+def test_a_response_is_read_as_json_or_text(scripted, kind, body, text):
+    _, both = scripted(raw_reply(body, kind))
     result = both("audio.transcriptions.create", WAV, model="m")
     assert result.text == text
     assert str(result) == text
@@ -105,35 +97,23 @@ def test_the_form_holds_what_was_given(scripted, tmp_path):
     path = tmp_path / "talk.wav"
     path.write_bytes(WAV)
     server, both = scripted(TEXT_REPLY)
-    for file, filename in (
-        (path, None),
-        (WAV, None),
-        (io.BytesIO(MP3), None),
-        (f"data:audio/mpeg;base64,{base64.b64encode(MP3).decode()}", None),
-        (MP4, None),
-        (path, "x.y"),
-    ):
-        both(
-            "audio.transcriptions.create",
-            file,
-            model="m",
-            language="de",
-            response_format="json",
-            filename=filename,
-            temperature=0.5,
-            timestamp_granularities=["word", "segment"],
-            diarize=True,
-            extra_headers={"x-trace": "1"},
-        )
+    call = partial(both, "audio.transcriptions.create", model="m")
+    given = {"language": "de", "response_format": "json", "temperature": 0.5, "diarize": True}
+    given |= {"timestamp_granularities": ["word", "segment"], "extra_headers": {"x-trace": "1"}}
+    call(path, **given)
+    data_uri = f"data:audio/mpeg;base64,{base64.b64encode(MP3).decode()}"
+    for file in (WAV, io.BytesIO(MP3), data_uri, MP4):
+        call(file)
+    call(path, filename="x.y")
     request = server.received[0]
     assert request.form == [
         ("model", None, None, b"m"),
         ("language", None, None, b"de"),
         ("response_format", None, None, b"json"),
         ("temperature", None, None, b"0.5"),
+        ("diarize", None, None, b"true"),
         ("timestamp_granularities", None, None, b"word"),
         ("timestamp_granularities", None, None, b"segment"),
-        ("diarize", None, None, b"true"),
         ("file", "talk.wav", "audio/wav", WAV),
     ]
     assert [request.form[-1][1:3] for request in server.received[1:]] == [
@@ -161,8 +141,7 @@ def test_the_same_audio_gives_the_same_bytes(scripted, tmp_path):
 
 def test_a_url_is_downloaded_first_and_cleaned_up(scripted, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    sound = Reply(body=[MP3], length=len(MP3), headers={"content-type": "audio/mpeg"})
-    server, both = scripted(sound, TEXT_REPLY)
+    server, both = scripted(raw_reply(MP3, "audio/mpeg"), TEXT_REPLY)
     url = f"{server.url}/talk?signature=s"
     result = both("audio.transcriptions.create", url, model="m")
     assert result.text == "hello"
@@ -178,11 +157,8 @@ def test_progress_of_sending_is_reported(scripted, given):
     progress: list[tuple[int, int | None]] = []
     sound = WAV + bytes(600_000)
     server, both = scripted(TEXT_REPLY)
-
-    def report(*state):
-        progress.append(state)
-
-    both("audio.transcriptions.create", given(sound), model="m", on_progress=report)
+    watch = {"on_progress": lambda *state: progress.append(state)}
+    both("audio.transcriptions.create", given(sound), model="m", **watch)
     assert sound in server.received[0].body
     assert len(progress) == 3
     assert progress[-1] == (len(sound), len(sound))

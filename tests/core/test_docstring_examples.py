@@ -7,6 +7,7 @@ import inspect
 import re
 import textwrap
 import wave
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,48 +33,43 @@ def example_of(documented: Any) -> str:
     return textwrap.dedent(found[1]) if found else ""
 
 
+def job_for(client: Runcrate, path: str) -> Any:
+    """Return a video job, a job to cancel, or one that has ended."""
+    if path.startswith("videos"):
+        return client.videos.generate(**VIDEO)
+    job = client.jobs.run(**JOB)
+    return job if path == "jobs.cancel" else client.jobs.wait(job.id)
+
+
+def running_instance(client: Runcrate, path: str) -> Any:
+    made = client.instances.create(gpu_type="A100", max_runtime_minutes=10)
+    return client.instances.wait_until_running(made.id)
+
+
+MAKE: dict[str, Callable[[Runcrate, str], Any]] = {
+    "instance": running_instance,
+    "job": job_for,
+    "video_id": lambda client, _: client.videos.generate(**VIDEO).id,
+    "group": lambda client, _: client.jobs.run_group(**JOB, count=2),
+    "volume": lambda client, _: client.storage.create(name="v", size_gb=10, region="us-east-1"),
+    "key": lambda client, _: client.ssh_keys.create(name="k", public_key=PUBLIC_KEY),
+    "environment": lambda client, _: client.environments.create(name="e"),
+    "nightly": lambda client, _: client.schedules.create(
+        kind="job", name="n", cron="0 2 * * *", spec=JOB
+    ),
+}
+
+
 class Things(dict[str, Any]):
     """Objects that examples take for granted, made when one is named: `job`, `volume`, ..."""
 
     def __init__(self, client: Runcrate, path: str) -> None:
         super().__init__(client=client, archive=b"code", digest=hashlib.sha256(b"code").hexdigest())
-        self._client = client
         self._path = path
 
     def __missing__(self, name: str) -> Any:
-        make = getattr(self, f"make_{name}", None)
-        if make is None:
-            raise KeyError(name)
-        self[name] = made = make()
+        self[name] = made = MAKE[name](self["client"], self._path)
         return made
-
-    def make_instance(self) -> Any:
-        made = self._client.instances.create(gpu_type="A100", max_runtime_minutes=10)
-        return self._client.instances.wait_until_running(made.id, poll_interval=0.05)
-
-    def make_job(self) -> Any:
-        if self._path.startswith("videos"):
-            return self._client.videos.generate(**VIDEO, poll_interval=0.05)
-        job = self._client.jobs.run(**JOB)
-        return job if self._path == "jobs.cancel" else self._client.jobs.wait(job.id)
-
-    def make_video_id(self) -> str:
-        return str(self._client.videos.generate(**VIDEO, poll_interval=0.05).id)
-
-    def make_group(self) -> Any:
-        return self._client.jobs.run_group(**JOB, count=2)
-
-    def make_volume(self) -> Any:
-        return self._client.storage.create(name="v", size_gb=10, region="us-east-1")
-
-    def make_key(self) -> Any:
-        return self._client.ssh_keys.create(name="k", public_key=PUBLIC_KEY)
-
-    def make_environment(self) -> Any:
-        return self._client.environments.create(name="e")
-
-    def make_nightly(self) -> Any:
-        return self._client.schedules.create(kind="job", name="n", cron="0 2 * * *", spec=JOB)
 
 
 @pytest.mark.usefixtures("short_waits")

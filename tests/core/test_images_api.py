@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 import runcrate_core as rc
-from runcrate_core.api.client_binding import ClientBinding
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
 from tests.core.both_clients import awaited
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, raw_reply
 
 FLUX = "black-forest-labs/FLUX.1-schnell"
 
@@ -74,12 +73,7 @@ def test_given_arguments_are_sent(scripted, tmp_path):
         "image": "https://example.com/a.png",
         "prompt_strength": 0.5,
     }
-    files: dict[str, Any] = {
-        "start_image": PNG,
-        "mask": path,
-        "control_image": DATA_URI,
-        "reference": path,
-    }
+    files = {"start_image": PNG, "mask": path, "control_image": DATA_URI, "reference": path}
     listed = [path, "https://example.com/b.png", PNG]
     headers = {"extra_headers": {"x-trace": "1"}}
     both("images.generate", "p", **plain, **files, input_images=listed, **headers)
@@ -131,15 +125,14 @@ def test_bytes_in_the_response_need_no_request(scripted, item, content):
     assert result.response.status == 200
 
 
-def file_reply(data: bytes = PNG, status: int = 200, kind: str = "image/png") -> Reply:
-    return Reply(status, body=[data], length=len(data), headers={"content-type": kind})
+FILE = raw_reply(PNG, "image/png")
 
 
 @pytest.fixture
 def by_url(scripted: Any) -> Any:
     """A server that gives the URL of an image, and then a reply to it; with either client."""
 
-    def start(reply: Reply) -> Any:
+    def start(reply: Reply = FILE) -> Any:
         server, both = scripted(reply)
         url = f"{server.url}/files/a?signature=secret"
         server.replies = [Reply(json={"data": [{"url": url}]}), reply]
@@ -151,7 +144,7 @@ def by_url(scripted: Any) -> Any:
 @pytest.mark.parametrize("is_method_async", [False, True])
 def test_a_url_is_fetched_once_and_without_the_key(by_url, tmp_path, is_method_async):
     """Either kind of method works with either client."""
-    server, both = by_url(file_reply())
+    server, both = by_url()
     made = both("images.generate", "p", model="m")
 
     async def use(_):
@@ -170,10 +163,8 @@ def test_a_url_is_fetched_once_and_without_the_key(by_url, tmp_path, is_method_a
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (file_reply(b"<html>not found</html>", 404, "text/html"), rc.NotFoundError),
-        (file_reply(b"<html>sign in</html>", kind="text/html"), rc.ResponseFormatError),
-        (file_reply(b"{}", kind="application/json"), rc.ResponseFormatError),
-        (file_reply(b""), rc.ResponseFormatError),
+        (raw_reply(b"<html>not found</html>", "text/html", 404), rc.NotFoundError),
+        (raw_reply(b"<html>sign in</html>", "text/html"), rc.ResponseFormatError),
         (Reply(body=[], length=2**40, end="close"), rc.ResponseFormatError),
         (Reply(302, headers={"location": "http://169.254.169.254/"}), rc.ResponseFormatError),
     ],
@@ -187,15 +178,19 @@ def test_a_fetched_file_is_checked(by_url, reply, kind, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bytes_that_do_not_decode_are_an_error(scripted):
-    _, both = scripted(Reply(json={"data": [{"b64_json": "!!!"}]}))
-    with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
-        both("images.generate", "p", model="m").image.to_bytes()
+@pytest.mark.parametrize(
+    ("data", "problem"), [("!!!", "not valid base64"), (None, "neither URL nor data")]
+)
+def test_an_image_without_usable_data_is_an_error(scripted, data, problem):
+    _, both = scripted(BASE64_REPLY)
+    made = both("images.generate", "p", model="m").image.model_copy(update={"b64_json": data})
+    with pytest.raises(rc.ResponseFormatError, match=problem):
+        made.to_bytes()
 
 
 def test_an_image_is_shown_without_a_secret(both):
     made = both("images.generate", "a cat", model=FLUX)
-    bundle = both.use(lambda _: show(made))
+    bundle = both.use(lambda _: shown(made))
     assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')
     for text in (repr(made), str(made), bundle["text/plain"]):
         assert "signature" not in text
@@ -203,7 +198,7 @@ def test_an_image_is_shown_without_a_secret(both):
     assert "GeneratedImage(url='http://127.0.0.1" in repr(made)
 
 
-async def show(made: Any) -> Any:
+async def shown(made: Any) -> Any:
     return made._repr_mimebundle_(include=None, exclude=None)
 
 
@@ -228,7 +223,7 @@ def test_an_image_that_cannot_be_shown_is_named():
 async def test_connections_of_the_users_own_are_not_made_again():
     with ScriptedServer(BASE64_REPLY) as server:
         url = {"url": f"{server.url}/files/a"}
-        server.replies = [Reply(json={"data": [url]}), file_reply()]
+        server.replies = [Reply(json={"data": [url]}), FILE]
         async with httpx.AsyncClient() as mine:
             client = rc.AsyncRuncrate("rc_live_test", inference_url=server.url, http_client=mine)
             made = await client.images.generate("p", model="m")
@@ -238,7 +233,7 @@ async def test_connections_of_the_users_own_are_not_made_again():
 
 
 def test_an_image_may_be_copied_and_pickled(by_url):
-    _, both = by_url(file_reply())
+    _, both = by_url()
     made = both("images.generate", "p", model="m")
     again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
     assert again.data == made.data
@@ -246,17 +241,6 @@ def test_an_image_may_be_copied_and_pickled(by_url):
     assert copy.copy(made.image._link) is made.image._link
     with pytest.raises(rc.ConfigurationError, match="Get it from a client again"):
         again.image.to_bytes()
-
-
-def test_an_image_without_url_and_data_is_an_error():
-    class Never:
-        def run_sync(self, plan):
-            return next(iter(plan))
-
-    made = rc.GeneratedImage()
-    made._link = ClientBinding(Never())
-    with pytest.raises(rc.ResponseFormatError, match="neither URL nor data"):
-        made.to_bytes()
 
 
 def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):

@@ -15,22 +15,14 @@ from tests.servers import Reply
 
 
 def test_an_instance_is_launched_changed_and_ended(cloud, both):
-    launched = both(
-        "instances.create",
-        name="training-run",
-        gpu_type="A100",
-        max_runtime_minutes=60,
-        env_vars={"MODE": "fast"},
-        startup_commands=["pip install torch"],
-    )
+    given = {"env_vars": {"MODE": "fast"}, "startup_commands": ["pip install torch"]}
+    wish = {"name": "training-run", "gpu_type": "A100", "max_runtime_minutes": 60} | given
+    launched = both("instances.create", **wish)
     assert (launched.is_running, launched.recovered) == (False, False)
+    assert sent(cloud, "POST /instances")[0].json == wish
     seen: list[str] = []
-    running = both(
-        "instances.wait_until_running",
-        launched.id,
-        poll_interval=0.05,
-        on_status=lambda state: seen.append(state.status),
-    )
+    waits = {"poll_interval": 0.05, "on_status": lambda state: seen.append(state.status)}
+    running = both("instances.wait_until_running", launched.id, **waits)
     assert running.is_running
     assert (seen[-1], running.id, bool(running.ip)) == ("running", launched.id, True)
     assert isinstance(running.cost_per_hour, Decimal)
@@ -64,10 +56,9 @@ def test_times_are_read_as_databases_and_servers_print_them(text):
 
 
 def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():
-    one = rc.Volume.model_validate({"id": "v", "sizeGb": 5, "createdAt": "2026-01-01T00:00:00"})
-    other = rc.Volume.model_validate(
-        {"id": "v", "size_gb": 5, "created_at": "2026-01-01T00:00:00Z"}
-    )
+    time = "2026-01-01T00:00:00"
+    one = rc.Volume.model_validate({"id": "v", "sizeGb": 5, "createdAt": time})
+    other = rc.Volume.model_validate({"id": "v", "size_gb": 5, "created_at": f"{time}Z"})
     assert one == other
     assert one != "v"
     assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)
