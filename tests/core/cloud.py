@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import json
 import os
 import signal
 import tracemalloc
@@ -205,3 +206,9 @@ def in_child(work: Callable[[], object]) -> bool:
 def sent(cloud: Emulator, route: str) -> list[Any]:
     """Return the journal's entries of a route, such as `POST /storage`."""
     return [entry for entry in cloud.requests if f"{entry.method} {entry.route}" == route]
+
+
+def respond(cloud: Emulator, route: str, data: Any, **options: Any) -> None:
+    """Let a route return this data, once or so many `times`."""
+    body = json.dumps({"data": data}, default=str).encode()
+    cloud.fail(route, **{"status": 200, "body": body} | options)

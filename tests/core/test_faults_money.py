@@ -34,7 +34,7 @@ def posts(server: ScriptedServer) -> int:
 
 OLD = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
 LOST = [
-    *(CUT, SILENT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)),
+    *(CUT, SILENT, Reply(500, {"error": "boom"}), Reply(504), Reply(408), Reply(201, None)),
     Reply(303, headers={"location": "/api/v1/instances/i-1"}),
     *(Reply(201, {"data": {**MADE, "id": odd}}) for odd in ("", "..", "a/../b", "i\n")),
 ]

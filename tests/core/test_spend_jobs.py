@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,7 +19,7 @@ from runcrate_core.spending.instance_selection import (
 from runcrate_core.spending.money import cents
 from runcrate_emulator import JobOutcome
 from tests.core.agents import JOB, LIMITS, Guard, billed
-from tests.core.cloud import Both, sent
+from tests.core.cloud import Both, respond, sent
 
 
 @pytest.fixture
@@ -132,8 +131,7 @@ def test_a_job_must_be_approved(cloud, both):
 def test_a_job_that_became_dearer_while_it_was_approved_is_refused(cloud, both, price):
     def approve(_):
         offered = [{"id": "t", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": price}]
-        body = json.dumps({"data": offered}).encode()
-        cloud.fail("GET /instances/types", status=200, body=body)
+        respond(cloud, "GET /instances/types", offered)
         return True
 
     guard = Guard(both, replace(LIMITS, max_price_per_hour=3), approve=approve)
@@ -159,8 +157,7 @@ def test_jobs_that_run_already_count(cloud, both, guard):
 def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(cloud, both, guard):
     cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", drop_connection=True, times=3)
-    cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
-    cloud.fail("GET /jobs", body=b'{"data": []}', status=200, times=2)  # looking for it
+    respond(cloud, "GET /jobs", [], times=3)  # what runs, and looking for it twice
     with pytest.raises(rc.AmbiguousLaunchError) as caught:
         guard.run_job(**JOB)
     [entry] = guard.ledger.live
@@ -181,12 +178,3 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud, both, guard):
     cloud.clock.advance(100)
     assert both("run", looked).status == "succeeded"
     assert guard.ledger.live == ()
-
-
-def test_a_job_that_does_not_end_is_said(cloud, both, guard):
-    cloud.clock_speed = 0
-    job = guard.run_job(**JOB)
-    response = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
-    cloud.fail("POST /jobs/{id}/cancel", status=200, body=response, times=None)
-    report = guard.terminate_all()
-    assert report.failed == ((job.name, "it is still `starting`"),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core.spending import cleanup
 from tests.core.agents import start
 from tests.core.both_clients import awaited, entered
+from tests.core.cloud import respond
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 
@@ -84,8 +84,8 @@ async def test_an_instance_that_only_stopped_or_failed_is_deleted(
 ):
     async with opened() as (_, use):
         instance = await use(start(guard))
-        body = {"data": {"id": instance.id, "name": instance.name, "status": status}}
-        cloud.fail("GET /instances/{id}", status=200, body=json.dumps(body).encode(), times=None)
+        shown = {"id": instance.id, "name": instance.name, "status": status}
+        respond(cloud, "GET /instances/{id}", shown, times=None)
         if is_seen:
             await use(guard.settle())
             assert guard.ledger.live == ()
@@ -188,21 +188,6 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, 
     assert cloud.world.live_instances == {}
     [entry] = guard.ledger.entries
     assert entry.state == "ended"
-
-
-def test_a_launch_of_another_thread_is_waited_for(cloud, client, guard, monkeypatch):
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
-    cloud.fail("POST /instances", latency_s=0.3)
-    with rc.SpendSession(guard, client) as opened:
-        plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
-        thread = threading.Thread(target=lambda: client.run(guard.launch(plan.token)))
-        thread.start()
-        while not guard.ledger.live:
-            time.sleep(0.01)
-    thread.join()
-    assert opened.report.ended == (plan.name,)
-    assert cloud.world.live_instances == {}
-    assert guard.ledger.live == ()
 
 
 def test_what_could_not_be_ended_is_said(cloud, client, guard, caplog):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 import runcrate_core as rc
-from tests.core.cloud import sent
+from tests.core.cloud import respond, sent
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
 
@@ -68,7 +66,7 @@ def test_templates_are_paged_searched_and_sorted(cloud, both):
 
 def test_secrets_have_names_and_no_values(cloud, both):
     secret = {"key": "HF_TOKEN", "sensitive": True, "updated_at": None, "value": "hidden"}
-    cloud.fail("GET /secrets", status=200, body=json.dumps({"data": [secret]}).encode())
+    respond(cloud, "GET /secrets", [secret])
     [found] = both("secrets.list")
     assert (found.key, found.sensitive, found.updated_at) == ("HF_TOKEN", True, None)
     assert "hidden" not in repr(found.to_dict())
