@@ -6,41 +6,28 @@ from typing import Any
 
 import pytest
 
+import runcrate_core.toolkit as rt
 from runcrate_core import AsyncRuncrate, Runcrate, SpendLimits, StreamTruncatedError
-from runcrate_core.toolkit import (
-    AgentToolbox,
-    ImageArguments,
-    MediaGenerator,
-    SpeechArguments,
-    Transcriber,
-    VideoArguments,
-)
 from tests.core import both_clients, cloud
 from tests.key_in_frames import KEY, leaks
 from tests.servers import Reply, sse, stream_reply, text_chunk
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+JOB: dict[str, Any] = {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5}
+IMAGE, SPEECH = rt.ImageArguments(prompt="x"), rt.SpeechArguments(text="x")
+VIDEO = rt.VideoArguments(prompt="x")
+# A call of a client, with a folder.
 CALLS: dict[str, Any] = {
     "chat": lambda client, _: client.chat.completions.create(**CHAT),
     "embeddings": lambda client, _: client.embeddings.create(model="m", input="x"),
     "speech": lambda client, _: client.audio.speech.create("x", model="m", voice="v"),
     "instance": lambda client, _: client.instances.get("i-1"),
     "launch": lambda client, _: client.instances.create(name="n", gpu_type="A100"),
-    "job": lambda client, _: client.jobs.run(
-        command="true", gpu_type="A100", max_runtime_minutes=5
-    ),
-    "made image": lambda client, folder: client._driver.run(
-        MediaGenerator(folder).generate_images(ImageArguments(prompt="x"))
-    ),
-    "made speech": lambda client, folder: client._driver.run(
-        MediaGenerator(folder).generate_speech(SpeechArguments(text="x"))
-    ),
-    "made video": lambda client, folder: client._driver.run(
-        MediaGenerator(folder).generate_video(VideoArguments(prompt="x"))
-    ),
-    "transcription": lambda client, folder: client._driver.run(
-        Transcriber().transcribe(folder / "a.mp3")
-    ),
+    "job": lambda client, _: client.jobs.run(**JOB),
+    "made image": lambda client, at: client.run(rt.MediaGenerator(at).generate_images(IMAGE)),
+    "made speech": lambda client, at: client.run(rt.MediaGenerator(at).generate_speech(SPEECH)),
+    "made video": lambda client, at: client.run(rt.MediaGenerator(at).generate_video(VIDEO)),
+    "transcription": lambda client, at: client.run(rt.Transcriber().transcribe(at / "a.mp3")),
 }
 REPLIES = {
     "refused": Reply(401, {"error": {"message": f"no such key {KEY}", "code": "invalid_api_key"}}),
@@ -75,25 +62,18 @@ def test_no_frame_of_a_failing_stream_shows_the_key(with_key):
     assert leaks(caught.value, *OWN) == []
 
 
-TOOL_ARGUMENTS: dict[str, Any] = {
-    "instance_id": "i-1",
-    "job_id": "j-1",
-    "name": "n",
-    "gpu_type": "A100",
-    "gpu_count": 1,
-    "command": "true",
-    "max_runtime_minutes": 5,
-    "minutes": 5,
-}
+TOOL_ARGUMENTS = {"instance_id": "i-1", "job_id": "j-1", "name": "n", "gpu_count": 1, "minutes": 5}
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in AgentToolbox(limits=SpendLimits()).tools])
+@pytest.mark.parametrize(
+    "name", [tool.name for tool in rt.AgentToolbox(limits=SpendLimits()).tools]
+)
 def test_no_frame_and_no_result_of_a_tool_shows_the_key(with_key, name):
     """A tool tells the model about a failure, or raises."""
-    toolbox = AgentToolbox(limits=SpendLimits(), poll_interval=0.01)
+    toolbox = rt.AgentToolbox(limits=SpendLimits(), poll_interval=0.01)
     tool = next(tool for tool in toolbox.tools if tool.name == name)
     fields = tool.arguments.model_fields
-    arguments = {key: value for key, value in TOOL_ARGUMENTS.items() if key in fields}
+    arguments = {key: value for key, value in (TOOL_ARGUMENTS | JOB).items() if key in fields}
     for reply in REPLIES.values():
         try:
             result = with_key(reply)("run", toolbox.run_tool(name, arguments))
@@ -121,10 +101,8 @@ def test_no_frame_and_no_result_of_a_tool_shows_the_key(with_key, name):
 def test_no_frame_of_a_failing_constructor_shows_the_key(kind, options, monkeypatch):
     """The key comes as an argument, and from the environment."""
     options = {"api_key": KEY, **options}
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
-        kind(**options)
-    assert leaks(caught.value, __file__) == []
-    monkeypatch.setenv("RUNCRATE_API_KEY", options.pop("api_key"))
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
-        kind(**options)
-    assert leaks(caught.value, __file__) == []
+    monkeypatch.setenv("RUNCRATE_API_KEY", options["api_key"])
+    for left_out in ((), ("api_key",)):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+            kind(**{name: value for name, value in options.items() if name not in left_out})
+        assert leaks(caught.value, __file__) == []

@@ -142,19 +142,9 @@ def test_text_that_is_an_address_or_data_is_sent_as_it_is(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "photo.png",
-        "/etc/passwd",
-        "~/.ssh/id_rsa",
-        "file:///etc/passwd",
-        "http://example.com/a.png",
-        "ftp://example.com/a.png",
-        "http://[::1",
-        "data:image/png;base64",
-        "a" * 60,
-        "/" * 65,
-        "word " * 40,
-        "../" * 40,
+        *("", "photo.png", "/etc/passwd", "~/.ssh/id_rsa", "../" * 40),
+        *("file:///etc/passwd", "http://example.com/a.png", "ftp://example.com/a.png"),
+        *("http://[::1", "data:image/png;base64", "a" * 60, "/" * 65, "word " * 40),
     ],
 )
 def test_55_other_text_is_refused_and_never_read(text, monkeypatch):

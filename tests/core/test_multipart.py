@@ -14,13 +14,7 @@ from python_multipart import parse_form
 from runcrate_core.io.request_body import length_of, pieces_of
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.file_sources import BytesSource, PathSource
-from runcrate_core.protocol.multipart import (
-    FilePart,
-    Form,
-    boundary_of,
-    encode_form,
-    form_fields,
-)
+from runcrate_core.protocol.multipart import FilePart, Form, boundary_of, encode_form, form_fields
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 NAMES = st.text(CHARACTERS | st.sampled_from('"\r\n'), min_size=1, max_size=30)

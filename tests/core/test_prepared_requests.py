@@ -8,11 +8,7 @@ import httpx
 import pytest
 
 from runcrate_core.config import resolve_config
-from runcrate_core.io.httpx_adapter import (
-    build_request,
-    new_async_client,
-    new_client,
-)
+from runcrate_core.io.httpx_adapter import build_request, new_async_client, new_client
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
 from tests.servers import Reply
 

@@ -10,13 +10,7 @@ import traceback
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.redaction import (
-    MASK,
-    origin_of,
-    public_headers,
-    redact,
-    redact_json,
-)
+from runcrate_core.protocol.redaction import MASK, origin_of, public_headers, redact, redact_json
 from tests.servers import Reply, sse, stream_reply, text_chunk
 
 HEADER = {"x-token": "header-secret-value"}

@@ -29,14 +29,11 @@ async def tell(done: int, total: int) -> None: ...
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("images.generate", IMAGE | {"image": "./photo.png"}, "`image` is text"),
     ("images.generate", IMAGE | {"mask": "/etc/passwd"}, "`mask` is text"),
-    ("images.generate", IMAGE | {"image": b""}, "`image` is empty"),
     ("images.generate", IMAGE | {"control_image": b"SECRET=1"}, "`control_image` is not an image"),
-    ("images.generate", IMAGE | {"input_images": [PNG, "b.png"]}, r"`input_images\[1\]` is text"),
     ("images.generate", IMAGE | {"input_images": [PNG, b"x"]}, r"`input_images\[1\]` is not an im"),
     ("images.generate", IMAGE | {"image": Path("missing.png")}, "missing.png"),
     ("images.generate", IMAGE | {"seed": float("nan")}, "`seed` is nan"),
     ("audio.transcriptions.create", AUDIO | {"file": "recording.wav"}, "`file` is text"),
-    ("audio.transcriptions.create", AUDIO | {"file": "/etc/passwd"}, "`file` is text"),
     ("audio.transcriptions.create", AUDIO | {"file": b""}, "`file` is empty"),
     ("audio.transcriptions.create", AUDIO | {"file": PNG}, "`file` is `image/png`, not audio"),
     ("audio.transcriptions.create", AUDIO | {"file": "data:audio/wav;base64,!"}, "valid base64"),
@@ -50,11 +47,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.uploads.upload", {"source": Path("none")}, "neither a directory nor"),
     ("embeddings.create", {"model": "e", "input": ""}, "`input` is empty"),
     ("embeddings.create", {"model": "e", "input": []}, "`input` is empty"),
-    ("instances.create", {}, "either `gpu_type` or `instance_type_id`"),
-    (
-        "instances.create",
-        {"gpu_type": "A100", "instance_type_id": "x"},
-        "either `gpu_type` or `instance_type_id`",
+    *(
+        ("instances.create", given, "either `gpu_type` or `instance_type_id`")
+        for given in ({}, {"gpu_type": "A100", "instance_type_id": "x"})
     ),
     ("instances.create", {"gpu_type": "A", "max_runtime_minuts": 5}, "is `max_runtime_minutes` me"),
     ("jobs.run", JOB | {"max_retires": 2}, "is `max_retries` meant"),

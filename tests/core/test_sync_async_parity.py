@@ -121,12 +121,7 @@ def test_derived_clients_have_the_same_namespaces():
 
 def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration():
     # What is iterated over, or entered with `async with`.
-    iterated = {
-        "jobs.follow_logs",
-        "jobs.list_all",
-        "chat.completions.stream",
-        "instances.connect",
-    }
+    iterated = {"jobs.follow_logs", "jobs.list_all", "chat.completions.stream", "instances.connect"}
     paged = {path for path in METHODS if path.endswith((".list", "list_transactions"))}
     for path in METHODS:
         made = ASYNC_METHODS[path]

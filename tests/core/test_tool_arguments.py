@@ -62,14 +62,8 @@ def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank
 @pytest.mark.parametrize(
     "text",
     [
-        '{"a": NaN}',
-        '{"a": [-Infinity]}',
-        '{"a": 1e999}',
-        "[1]",
-        "1",
-        "{} {}",
-        "{'a': 1}",
-        "[" * 10_000,
+        *('{"a": NaN}', '{"a": [-Infinity]}', '{"a": 1e999}', "{'a': 1}"),
+        *("[1]", "1", "{} {}", "[" * 10_000),
     ],
 )
 def test_other_than_a_json_object_is_an_error(text):

@@ -134,10 +134,7 @@ CASES = {
         [[(_, "a", "f", X_1)], [(_, "p", _, X_2)], [(_, "b", "g", Y)]],
         [A, B],
     ),
-    "another index with a known id and no name": (
-        [[(0, "a", "f", X_1)], [(1, "a", _, X_2)]],
-        [A],
-    ),
+    "another index with a known id and no name": ([[(0, "a", "f", X_1)], [(1, "a", _, X_2)]], [A]),
     "the whole call again at its end": (
         [[(0, "a", "f", X_1)], [(0, _, _, X_2)], [(0, "a", "f", X)]],
         [A],

@@ -23,10 +23,7 @@ from runcrate_core.transcription.transcriber import Transcriber
 from runcrate_core.transcription.transcript import FORMATS, Transcript, join_transcripts
 from tests.servers import Received, Reply
 
-TWO = (
-    Segment("Hello there. How are", 0.0, 4.0),
-    Segment("you today? Fine!", 4.0, 8.0),
-)
+TWO = (Segment("Hello there. How are", 0.0, 4.0), Segment("you today? Fine!", 4.0, 8.0))
 WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
 
 

@@ -19,6 +19,7 @@ from runcrate_core.verification.report import Report, Verdict, evaluate
 from runcrate_core.verification.verify import Limit, verify
 from runcrate_emulator import Emulator
 from runcrate_emulator.variants import CHANGES, observed_variants
+from tests.core.both_clients import new_client
 from tests.servers import Reply, ScriptedServer
 
 BY_ID = {assumption.id: assumption for assumption in ASSUMPTIONS}
@@ -27,13 +28,9 @@ EMULATOR = {"requests_per_minute": 100_000}
 ALWAYS = Limit(Decimal("0.50"), lambda _: True)
 
 
-def client_of(cloud: Emulator, **options: Any) -> rc.Runcrate:
-    return rc.Runcrate(
-        cloud.api_key,
-        base_url=cloud.base_url,
-        inference_url=cloud.inference_url,
-        **options,
-    )
+def client_of(cloud: Emulator) -> rc.Runcrate:
+    made: rc.Runcrate = new_client(cloud.base_url, key=cloud.api_key)
+    return made
 
 
 @pytest.fixture
@@ -191,19 +188,12 @@ def test_an_interrupted_launch_leaves_nothing_running(cloud, client, monkeypatch
 
 
 def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(cloud):
-    url = "http://127.0.0.1:9"
-    with (
-        rc.Runcrate("rc_live_test", base_url=url, inference_url=url) as down,
-        pytest.raises(rc.ConfigurationError, match="does not answer"),
+    for client, problem in (
+        (new_client("http://127.0.0.1:9"), "does not answer"),
+        (new_client(cloud.base_url, key="rc_live_unknown"), "does not accept this key"),
     ):
-        verify(down, set(), ALWAYS)
-    with (
-        rc.Runcrate(
-            "rc_live_unknown", base_url=cloud.base_url, inference_url=cloud.inference_url
-        ) as unknown,
-        pytest.raises(rc.ConfigurationError, match="does not accept this key"),
-    ):
-        verify(unknown, set(), ALWAYS)
+        with client, pytest.raises(rc.ConfigurationError, match=problem):
+            verify(client, set(), ALWAYS)
 
 
 def test_an_account_without_credits_is_named():
@@ -219,15 +209,18 @@ def test_a_server_with_inference_alone_is_judged_by_what_it_has():
     missing = Reply(404, {"error": {"message": "no such path", "type": "x", "code": "y"}})
     listed = Reply(json={"object": "list", "data": [{"id": "tiny.gguf", "object": "model"}]})
     with ScriptedServer(listed, missing) as server:
-        client = rc.Runcrate("key", base_url=server.url, inference_url=f"{server.url}/v1")
-        with client:
+        with new_client(server.url, key="key") as client:
             report = verify(client, {Level.INFERENCE}, ALWAYS)
     verdicts = {row.assumption.id: row.verdict for row in report.rows}
-    assert verdicts["balance-case"] is Verdict.NOT_OFFERED
-    assert verdicts["image-delivery"] is Verdict.NOT_OFFERED
-    assert verdicts["transcription-srt"] is Verdict.NOT_OFFERED
-    assert verdicts["model-ids"] is Verdict.DIFFERS
-    assert verdicts["create-status"] is Verdict.NOT_PROBED
+    assert (
+        verdicts.items()
+        >= {
+            **dict.fromkeys(["balance-case", "image-delivery"], Verdict.NOT_OFFERED),
+            "transcription-srt": Verdict.NOT_OFFERED,
+            "model-ids": Verdict.DIFFERS,
+            "create-status": Verdict.NOT_PROBED,
+        }.items()
+    )
 
 
 def test_a_rate_limit_is_waited_for_once(scripted):
@@ -253,8 +246,7 @@ def test_a_report_holds_labels_and_no_text_of_the_service(client, tmp_path, clou
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["[]", "{}", "not json", json.dumps({"report": "runcrate verify", "rows": None})],
+    "content", ["[]", "{}", "not json", json.dumps({"report": "runcrate verify", "rows": None})]
 )
 def test_something_else_is_no_report(tmp_path, content):
     path = tmp_path / "other.json"
