@@ -18,14 +18,7 @@ from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, async_body, is_piecewise, pieces_of
 from runcrate_core.protocol import large_values
 from runcrate_core.protocol.json_body import encode_json
-from runcrate_core.protocol.large_values import (
-    LARGE,
-    decode_base64,
-    dump_json,
-    encode_base64,
-    is_large,
-    load_json,
-)
+from runcrate_core.protocol.large_values import LARGE, load_json
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
 from tests.chat_service import completion
@@ -72,8 +65,8 @@ def test_broken_json_is_refused_in_the_words_of_the_standard_library(value, data
 
 @given(VALUES)
 def test_json_is_written_as_by_the_standard_library(value):
-    at_once = dump_json(value)
-    assert asyncio.run(run_in_steps(dump_json, value)) == at_once
+    at_once = large_values.dump_json(value)
+    assert asyncio.run(run_in_steps(large_values.dump_json, value)) == at_once
     assert at_once == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -85,14 +78,14 @@ def test_json_is_read_in_every_encoding_of_unicode(encoding):
 
 @given(st.binary(max_size=60))
 def test_base64_is_that_of_the_standard_library(data):
-    assert encode_base64(data) == base64.b64encode(data).decode()
-    assert decode_base64(encode_base64(data)) == data
+    assert large_values.encode_base64(data) == base64.b64encode(data).decode()
+    assert large_values.decode_base64(large_values.encode_base64(data)) == data
 
 
 @pytest.mark.parametrize("text", ["AA==" + "AAAA" * 4, "AAA", "A*==", "AAAA" * 3 + "A"])
 def test_what_is_not_base64_is_refused(text):
     with pytest.raises(ValueError, match=r"base64|padding|data"):
-        decode_base64(text)
+        large_values.decode_base64(text)
 
 
 async def test_a_long_text_with_a_lone_surrogate_is_refused_by_its_name():
@@ -102,8 +95,8 @@ async def test_a_long_text_with_a_lone_surrogate_is_refused_by_its_name():
 
 def test_the_size_of_a_value_is_that_of_its_texts():
     part = "x" * (LARGE // 4)
-    assert not is_large({"a": [part, (part,)], "b": part.encode()})
-    assert is_large({"a": [part, (part,)], "b": part.encode(), "c": part + "x"})
+    assert not large_values.is_large({"a": [part, (part,)], "b": part.encode()})
+    assert large_values.is_large({"a": [part, (part,)], "b": part.encode(), "c": part + "x"})
 
 
 async def test_a_large_body_goes_up_in_pieces():

@@ -14,33 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcrate_core.io.request_body import length_of, pieces_of
+from runcrate_core.protocol import media, media_types
 from runcrate_core.protocol.file_sources import (
     Base64Source,
     BytesSource,
     ObjectSource,
     PathSource,
     watched,
-)
-from runcrate_core.protocol.media import (
-    DataUri,
-    bytes_of_text,
-    head_of,
-    image_uri,
-    is_file,
-    is_url,
-    json_with_files,
-    name_of_source,
-    source_of,
-    type_of_source,
-)
-from runcrate_core.protocol.media_types import (
-    contradicts,
-    media_type,
-    normal_type,
-    sniffed_type,
-    suffix_of,
-    type_of_base64,
-    type_of_suffix,
 )
 from tests.json_values import TEXTS, json_values
 
@@ -74,35 +54,35 @@ BASE64 = base64.b64encode(PNG * 2).decode()
     ],
 )
 def test_the_first_bytes_tell_what_a_file_is(head, kind, suffix):
-    assert sniffed_type(head) == kind
-    assert media_type(head, "text/plain") == kind
-    assert type_of_base64(base64.b64encode(head * 99).decode(), "text/plain") == kind
-    assert suffix_of(head) == suffix
+    assert media_types.sniffed_type(head) == kind
+    assert media_types.media_type(head, "text/plain") == kind
+    assert media_types.type_of_base64(base64.b64encode(head * 99).decode(), "text/plain") == kind
+    assert media_types.suffix_of(head) == suffix
 
 
 @pytest.mark.parametrize("head", [b"", b"\xff", b"\xff\x00", b"RIFF1234AVI ", b"<?xml?><a>", b"hi"])
 def test_other_bytes_tell_nothing(head):
-    assert sniffed_type(head) is None
-    assert media_type(head) == "application/octet-stream"
-    assert type_of_base64(base64.b64encode(head).decode()) is None
-    assert type_of_base64("A", "image/jpg") == "image/jpeg"  # no base64
-    assert suffix_of(head) == ""
-    assert suffix_of(head, "Audio/X-WAV; rate=1") == ".wav"
+    assert media_types.sniffed_type(head) is None
+    assert media_types.media_type(head) == "application/octet-stream"
+    assert media_types.type_of_base64(base64.b64encode(head).decode()) is None
+    assert media_types.type_of_base64("A", "image/jpg") == "image/jpeg"  # no base64
+    assert media_types.suffix_of(head) == ""
+    assert media_types.suffix_of(head, "Audio/X-WAV; rate=1") == ".wav"
 
 
 @pytest.mark.parametrize("declared", ["audio/pcm", "audio/L16; rate=24000"])
 def test_for_bare_samples_the_declaration_counts(declared):
-    assert media_type(b"\xff\xfb\x90", declared) == "audio/pcm"
-    assert suffix_of(b"\xff\xfb\x90", declared) == ".pcm"
+    assert media_types.media_type(b"\xff\xfb\x90", declared) == "audio/pcm"
+    assert media_types.suffix_of(b"\xff\xfb\x90", declared) == ".pcm"
 
 
 def test_types_suffixes_and_addresses_are_recognised():
-    assert normal_type(" Image/JPG ; a=b") == "image/jpeg"
-    assert type_of_suffix(".JPEG") == "image/jpeg"
-    assert type_of_suffix(".webm") == "audio/webm"
-    assert type_of_suffix(".txt") is None
+    assert media_types.normal_type(" Image/JPG ; a=b") == "image/jpeg"
+    assert media_types.type_of_suffix(".JPEG") == "image/jpeg"
+    assert media_types.type_of_suffix(".webm") == "audio/webm"
+    assert media_types.type_of_suffix(".txt") is None
     urls = ["https://a", "http://[::1]:80/", "http://[::1", "https:/a"]
-    assert [is_url(url) for url in urls] == [True, True, False, False]
+    assert [media.is_url(url) for url in urls] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +100,7 @@ def test_types_suffixes_and_addresses_are_recognised():
     ],
 )
 def test_what_contradicts_a_kind(kind, wanted, expected):
-    assert contradicts(kind, wanted) is expected
+    assert media_types.contradicts(kind, wanted) is expected
 
 
 @pytest.mark.parametrize(
@@ -136,7 +116,7 @@ def test_what_contradicts_a_kind(kind, wanted, expected):
     ],
 )
 def test_text_that_is_an_address_or_data_is_sent_as_it_is(text):
-    assert source_of(text, "image") == text.strip()
+    assert media.source_of(text, "image") == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -155,7 +135,7 @@ def test_55_other_text_is_refused_and_never_read(text, monkeypatch):
     monkeypatch.setattr("builtins.open", opened)
     words = r"`image` is text .* never read as a path; .* pass `Path\(\.\.\.\)`. Nothing was sent"
     with pytest.raises(ValueError, match=words):
-        source_of(text, "image")
+        media.source_of(text, "image")
 
 
 def test_files_may_have_any_of_these_forms(tmp_path):
@@ -170,17 +150,17 @@ def test_files_may_have_any_of_these_forms(tmp_path):
     read_from.seek(20)  # it is sent whole wherever it stands
     with path.open("rb") as file:
         for value in (path, PNG, bytearray(PNG), io.BytesIO(PNG), read_from, file, Named()):
-            assert is_file(value)
-            source = source_of(value, "image")
+            assert media.is_file(value)
+            source = media.source_of(value, "image")
             assert not isinstance(source, str)
             for _ in range(2):  # a repeat sends all of it again
-                assert head_of(source, "image") == PNG
+                assert media.head_of(source, "image") == PNG
                 with source.open() as opened:
                     assert opened.read() == PNG
                 assert source.size() == len(PNG)
         assert not file.closed
-    assert not is_file("text")
-    assert not is_file(3)
+    assert not media.is_file("text")
+    assert not media.is_file(3)
 
 
 class OneWay(io.BytesIO):
@@ -213,7 +193,7 @@ class TextReader(io.BytesIO):
 )
 def test_files_that_cannot_be_sent(value, problem):
     with pytest.raises(ValueError, match=problem) as caught:
-        image_uri(source_of(value, "mask"), "mask")
+        media.image_uri(media.source_of(value, "mask"), "mask")
     assert "`mask`" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 
@@ -225,7 +205,7 @@ def test_files_that_cannot_be_sent(value, problem):
 def test_an_image_is_recognised_by_its_bytes_or_its_suffix(tmp_path, name, content, kind):
     path = tmp_path / name
     path.write_bytes(content)
-    assert image_uri(PathSource(path), "image").media_type == kind
+    assert media.image_uri(PathSource(path), "image").media_type == kind
 
 
 @pytest.mark.parametrize("name", ["empty", "pipe", "/dev/zero"])
@@ -236,19 +216,19 @@ def test_a_file_without_content_or_length_is_not_read(tmp_path, name):
     elif name == "pipe":
         os.mkfifo(path)
     with pytest.raises(ValueError, match="`image` is empty, or not a regular file"):
-        image_uri(PathSource(path), "image")
+        media.image_uri(PathSource(path), "image")
 
 
 def test_names_and_types_of_sources(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"unknown")
     with path.open("rb") as file:
-        assert name_of_source(ObjectSource(file)) == "a.mp3"
-        assert type_of_source(ObjectSource(file), b"unknown") == "audio/mpeg"
+        assert media.name_of_source(ObjectSource(file)) == "a.mp3"
+        assert media.type_of_source(ObjectSource(file), b"unknown") == "audio/mpeg"
     with os.fdopen(os.open(path, os.O_RDONLY), "rb") as file:
-        assert name_of_source(ObjectSource(file)) == ""  # its name is a number
-    assert name_of_source(BytesSource(b"x")) == ""
-    assert type_of_source(BytesSource(b"x"), b"x") == "application/octet-stream"
+        assert media.name_of_source(ObjectSource(file)) == ""  # its name is a number
+    assert media.name_of_source(BytesSource(b"x")) == ""
+    assert media.type_of_source(BytesSource(b"x"), b"x") == "application/octet-stream"
 
 
 @pytest.mark.parametrize(
@@ -261,9 +241,9 @@ def test_names_and_types_of_sources(tmp_path):
     ],
 )
 def test_data_in_text_is_decoded(text, data):
-    assert bytes_of_text(text, "file") == data
+    assert media.bytes_of_text(text, "file") == data
     with pytest.raises(ValueError, match="`file` is empty"):
-        bytes_of_text("data:audio/wav;base64,", "file")
+        media.bytes_of_text("data:audio/wav;base64,", "file")
 
 
 class Dribble(io.BytesIO):
@@ -300,7 +280,9 @@ def test_json_with_files_is_the_json_it_stands_for(body, files):
     def members(make):
         return {name: sent_as(make, value) for name, value in files.items()}
 
-    content = json_with_files(body, members(lambda data: DataUri("a/b", BytesSource(data))))
+    content = media.json_with_files(
+        body, members(lambda data: media.DataUri("a/b", BytesSource(data)))
+    )
     assert isinstance(content, tuple)
     encoded = b"".join(pieces_of(content))
     texts = members(lambda data: f"data:a/b;base64,{base64.b64encode(data).decode()}")
@@ -309,7 +291,7 @@ def test_json_with_files_is_the_json_it_stands_for(body, files):
 
 
 def test_json_without_files_is_one_piece() -> None:
-    assert json_with_files({"a": 1}, {}) == b'{"a":1}'
+    assert media.json_with_files({"a": 1}, {}) == b'{"a":1}'
 
 
 def test_reading_is_reported_and_so_is_that_of_a_repeat():

@@ -319,12 +319,12 @@ def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(make, 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    write, left = media_directory.write_atomically, [True]
-    monkeypatch.setattr(
-        media_directory,
-        "write_atomically",
-        lambda *args: write(*args) if left and left.pop() else full(),
-    )
+    writes = iter([media_directory.write_atomically, full])
+
+    def write(*args):
+        return next(writes)(*args)
+
+    monkeypatch.setattr(media_directory, "write_atomically", write)
     with pytest.raises(OSError, match="No space") as caught:
         make("images", IMAGE, count=2)
     [file] = list(make.directory.iterdir())

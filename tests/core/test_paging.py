@@ -17,10 +17,7 @@ from tests.servers import Reply, ScriptedServer
 @pytest.mark.parametrize(
     ("meta", "read"),
     [
-        (
-            {"total": 3, "hasMore": True, "cursor": "c"},
-            ListMeta(total=3, has_more=True, cursor="c"),
-        ),
+        ({"total": 3, "hasMore": True, "cursor": "c"}, ListMeta(3, has_more=True, cursor="c")),
         ({"has_more": False, "cursor": None, "requestId": "r"}, ListMeta(has_more=False)),
         ({"total": True, "hasMore": "yes", "cursor": ""}, ListMeta()),
         ({"total": "3", "hasMore": None, "cursor": 5}, ListMeta(cursor="5")),

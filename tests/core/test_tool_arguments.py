@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from runcrate_core.protocol.chat_stream import ChatStreamReader
 from runcrate_core.protocol.tool_arguments import (
     ToolArgumentsError,
     json_text,
@@ -122,28 +121,6 @@ def test_calls_have_ids_of_their_own():
     calls = ["odd" if one == "odd" else call("{}", one) for one in given]
     ids = ["x", "x_2", "x_2_2", "call_3", "call_5", "x_3"]
     assert [one.id for one in parse_tool_calls(calls)] == ids
-
-
-@pytest.mark.parametrize("indices", [(0, 1), (None, None), (0, 0)])
-def test_parallel_calls_under_one_id_are_kept_apart_in_streams(indices):
-    reader = ChatStreamReader(idle_s=60, now=0)
-    seen = []
-    for index, value in zip(indices, "ab", strict=True):
-        piece = {
-            **call(json.dumps({"q": value}), "dup"),
-            **({} if index is None else {"index": index}),
-        }
-        choice = {"index": 0, "delta": {"tool_calls": [piece]}}
-        for chunk in reader.feed(
-            b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n", 0
-        ):
-            seen += [
-                (one["index"], one["id"]) for one in chunk["choices"][0]["delta"]["tool_calls"]
-            ]
-    assert seen == [(0, "dup"), (1, "dup_2")]
-    calls = reader.completion(partial=False)["choices"][0]["message"]["incomplete_tool_calls"]
-    assert [one["id"] for one in calls] == ["dup", "dup_2"]
-    assert [json.loads(one["function"]["arguments"])["q"] for one in calls] == ["a", "b"]
 
 
 @given(st.lists(st.text(min_size=1), unique=True))

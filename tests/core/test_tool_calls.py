@@ -114,6 +114,14 @@ CASES = {
         [[(0, "a", "f", X_1)], [(1, "a", "g", Y_1)], [(1, "a", _, Y_2)], [(0, "a", _, X_2)]],
         [A, ("a_2", *B[1:])],
     ),
+    "two whole calls under one id, with index 0": (
+        [[(0, "a", "f", X)], [(0, "a", "f", Y)]],
+        [A, ("a_2", "f", Y)],
+    ),
+    "two whole calls under one id, without index": (
+        [[(_, "a", "f", X)], [(_, "a", "f", Y)]],
+        [A, ("a_2", "f", Y)],
+    ),
     "another id in each piece": (
         [
             [(0, "a", "f", ""), (0, "p", _, X_1), (1, "b", "g", Y_1)],
