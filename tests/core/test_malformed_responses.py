@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from tests.servers import Reply
+from tests.servers import Reply, raw_reply
 
 Call = tuple[str, dict[str, Any]]
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -22,14 +22,10 @@ END: Call = ("instances.terminate", {"instance_id": "i"})
 ARTIFACT: Call = ("jobs.artifacts.url", {"job_id": "j", "path": "model.pt"})
 
 
-def raw(body: bytes, kind: str = "application/json") -> Reply:
-    return Reply(body=[body], length=len(body), headers={"content-type": kind})
-
-
 MALFORMED: list[tuple[Call, Reply, str]] = [
-    (LIST, raw(b"<html></html>"), "not JSON"),
-    (LIST, raw(b""), "empty"),
-    (LIST, raw(b'{"data": ['), "not JSON"),
+    (LIST, raw_reply(b"<html></html>"), "not JSON"),
+    (LIST, raw_reply(b""), "empty"),
+    (LIST, raw_reply(b'{"data": ['), "not JSON"),
     (LIST, Reply(json={"data": None}), "`data` is not a list"),
     (LIST, Reply(json={"data": [{"name": "x"}]}), "data[0].id"),
     (LIST, Reply(json={"data": [{"id": {}}]}), "data[0].id"),
@@ -45,7 +41,7 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (CHAT, Reply(json={"choices": [{}]}), "choices.0.message"),
     (CHAT, Reply(json={"choices": "none"}), "choices"),
     *(
-        (CHAT, raw(body), f"the body is a JSON {kind}, not an object")
+        (CHAT, raw_reply(body), f"the body is a JSON {kind}, not an object")
         for body, kind in (
             (b"[]", "array"),
             (b"null", "null"),
@@ -65,22 +61,26 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (VECTORS, Reply(json={"data": [{"embedding": "AAA="}, {"embedding": [1.0]}]}), "base64"),
     (VECTORS, Reply(json={"data": [{"embedding": ["x"]}, {"embedding": [1]}]}), "data.0.embedding"),
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}), "lengths (1, 2)"),
-    (VECTORS, raw(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'), "text 0 holds NaN"),
+    (
+        VECTORS,
+        raw_reply(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'),
+        "text 0 holds NaN",
+    ),
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": ["inf"]}]}), "text 1 holds"),
     (IMAGES, Reply(json={"data": []}), ""),
     (IMAGES, Reply(json={"data": [{"revised_prompt": "x"}]}), ""),
     (IMAGES, Reply(json={"data": [{"url": "", "b64_json": None}]}), ""),
     (IMAGES, Reply(json={"data": "x"}), ""),
     (IMAGES, Reply(json=[]), ""),
-    (SPEECH, raw(b"", "audio/mpeg"), "is empty"),
-    (SPEECH, raw(b"<html>", "text/html; charset=utf-8"), "not audio"),
-    (SPEECH, raw(b'{"error": "no voice"}'), "nothing but an error: no voice"),
-    (SPEECH, raw(b"{}"), "not audio"),
-    (SPEECH, raw(b"\x89PNG\r\n\x1a\n", "audio/mpeg"), "not audio"),
-    (TEXT, raw(b'{"error": {"message": "no speech"}}'), "nothing but an error: no speech"),
-    (TEXT, raw(b'{"error": "no speech"}', "text/plain"), "nothing but an error: no speech"),
-    *((TEXT, raw(body), "") for body in (b"{", b"", b"{}", b'{"text": 5}', b"[1]")),
-    (TEXT, raw(b"<html>", "text/html"), ""),
+    (SPEECH, raw_reply(b"", "audio/mpeg"), "is empty"),
+    (SPEECH, raw_reply(b"<html>", "text/html; charset=utf-8"), "not audio"),
+    (SPEECH, raw_reply(b'{"error": "no voice"}'), "nothing but an error: no voice"),
+    (SPEECH, raw_reply(b"{}"), "not audio"),
+    (SPEECH, raw_reply(b"\x89PNG\r\n\x1a\n", "audio/mpeg"), "not audio"),
+    (TEXT, raw_reply(b'{"error": {"message": "no speech"}}'), "nothing but an error: no speech"),
+    (TEXT, raw_reply(b'{"error": "no speech"}', "text/plain"), "nothing but an error: no speech"),
+    *((TEXT, raw_reply(body), "") for body in (b"{", b"", b"{}", b'{"text": 5}', b"[1]")),
+    (TEXT, raw_reply(b"<html>", "text/html"), ""),
     (ARTIFACT, Reply(json={"data": {}}), "does not redirect"),
 ]
 

@@ -15,14 +15,13 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.media_tools import media_directory, video_tool
 from runcrate_core.media_tools.generator import MediaGenerator
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, raw_reply
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 PNG_URI = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 MP3 = b"ID3" + bytes(200)
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(200)
-SPEECH = Reply(body=[MP3], length=len(MP3), headers={"content-type": "audio/mpeg"})
-VIDEO = Reply(body=[MP4], length=len(MP4), headers={"content-type": "video/mp4"})
+SPEECH, VIDEO = raw_reply(MP3, "audio/mpeg"), raw_reply(MP4, "video/mp4")
 NO_CREDITS = Reply(402, json={"error": {"message": "No credits."}})
 
 

@@ -15,7 +15,7 @@ from runcrate_core.transcription import transcriber
 from runcrate_core.transcription.audio_sources import AudioSource
 from runcrate_core.transcription.transcriber import Transcriber
 from tests.core.cloud import Both
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, raw_reply
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 TRANSCRIBED = Reply(
@@ -184,18 +184,18 @@ def test_unknown_facts_are_left_out_and_silence_gives_nothing(read):
     assert read(AudioSource.of_bytes(WAV), Reply(json={"text": " "})) == []
 
 
-def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(read):
-    file = Reply(body=[WAV], length=len(WAV), headers={"content-type": "audio/wav"})
-    srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
-    subtitles = Reply(body=[srt], length=len(srt), headers={"content-type": "text/plain"})
-    read(AudioSource.of_bytes(WAV), TRANSCRIBED)
-    read.server.replies = [file, Reply(json={"text": "Hi."}), subtitles]
+def test_an_address_is_fetched_once_and_transcribed_again_if_times_are_missing(read):
+    subtitles = raw_reply(b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n", "text/plain")
+    read(AudioSource.of_bytes(WAV), Reply(json={"text": "Hi."}))
+    assert read.server.sent == 1  # without times, as none are needed
+    read.server.replies = [raw_reply(WAV, "audio/wav"), Reply(json={"text": "Hi."}), subtitles]
     recording = AudioSource.of_url(f"{read.server.url}/x.wav?token=s3cret")
     (passage,) = read(recording, format="segments")
     _, fetched, *asked = read.server.received
     assert [request.method for request in (fetched, *asked)] == ["GET", "POST", "POST"]
     assert "authorization" not in fetched.headers
-    assert passage.metadata["end"] == 1.0
+    assert b'name="response_format"\r\n\r\nsrt' in asked[1].body
+    assert (passage.metadata["end"], passage.metadata["duration"]) == (1.0, 1.0)
     assert "s3cret" not in str(passage)
 
 

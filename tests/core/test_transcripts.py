@@ -9,7 +9,6 @@ import math
 import wave
 from array import array
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +20,8 @@ from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
 from runcrate_core.transcription.transcriber import Transcriber
 from runcrate_core.transcription.transcript import FORMATS, Transcript, join_transcripts
-from tests.servers import Received, Reply
+from tests.audio_files import wav
+from tests.servers import Reply, raw_reply
 
 TWO = (Segment("Hello there. How are", 0.0, 4.0), Segment("you today? Fine!", 4.0, 8.0))
 WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
@@ -116,57 +116,29 @@ def test_a_part_without_times_is_not_lost_among_others():
     assert join_transcripts([(0.0, bare), (3.0, bare)]).segments == ()
 
 
-@pytest.fixture
-def transcribe(scripted: Any) -> Any:
-    """Return the requests and the transcript: `transcribe(*replies, **options)`."""
-
-    def run(*replies: Reply, **options: Any) -> tuple[list[Received], Transcript]:
-        server, both = scripted(*replies)
-        return server.received, both("run", Transcriber(**options).transcribe(WAV))
-
-    return run
-
-
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
-def test_one_request_is_enough_when_the_response_has_times(transcribe):
+def test_one_request_is_enough_when_the_response_has_times(scripted):
     timed = {"start": 0, "end": 1.5, "text": "Hi."}
     response = Reply(json={"text": " Hi. ", "language": "en", "segments": [timed]})
-    requests, transcript = transcribe(response, format="sentences")
-    assert len(requests) == 1
+    server, both = scripted(response)
+    transcript = both("run", Transcriber(format="sentences").transcribe(WAV))
     hi = Segment("Hi.", 0.0, 1.5)
     assert transcript == Transcript("Hi.", (hi,), "en", 1.5, "openai/whisper-1")
-
-
-def test_subtitles_are_asked_for_when_times_are_needed_and_missing(transcribe):
-    untimed, body = Reply(json={"text": WHOLE.text}), srt(TWO).encode()
-    subtitles = Reply(body=[body], length=len(body), headers={"content-type": "text/plain"})
-    requests, transcript = transcribe(untimed, subtitles, format="segments", language="en")
-    assert len(requests) == 2
-    assert b'name="response_format"\r\n\r\nsrt' in requests[1].body
-    assert (transcript.segments, transcript.duration) == (TWO, 8.0)
-    requests, transcript = transcribe(untimed)
-    assert (len(requests), transcript.segments) == (1, ())
+    assert server.sent == 1
 
 
 @pytest.mark.parametrize("odd", [None, "x", -1, math.inf])
-def test_a_segment_with_an_odd_time_is_not_lost(transcribe, odd):
-    segments = [
-        {"start": odd, "end": odd, "text": "Hi."},
-        {"start": 1, "end": 2, "text": "You."},
-        {"start": 2, "end": odd, "text": "Bye."},
-    ]
-    body = json.dumps({"text": "Hi. You. Bye.", "duration": odd, "segments": segments}).encode()
-    reply = Reply(body=[body], length=len(body), headers={"content-type": "application/json"})
-    requests, transcript = transcribe(reply, format="srt")
-    assert len(requests) == 1
-    assert transcript.segments == (
-        Segment("Hi.", 0.0, 0.0),
-        Segment("You.", 1.0, 2.0),
-        Segment("Bye.", 2.0, 2.0),
-    )
-    assert transcript.duration == 2.0
+def test_a_segment_with_an_odd_time_is_not_lost(scripted, odd):
+    given = [(odd, odd, "Hi."), (1, 2, "You."), (2, odd, "Bye.")]
+    segments = [dict(zip(("start", "end", "text"), one, strict=True)) for one in given]
+    body = {"text": "Hi. You. Bye.", "duration": odd, "segments": segments}
+    server, both = scripted(raw_reply(json.dumps(body).encode()))
+    transcript = both("run", Transcriber(format="srt").transcribe(WAV))
+    read = [(segment.start, segment.end, segment.text) for segment in transcript.segments]
+    assert read == [(0.0, 0.0, "Hi."), (1.0, 2.0, "You."), (2.0, 2.0, "Bye.")]
+    assert (transcript.duration, server.sent) == (2.0, 1)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -181,11 +153,7 @@ def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
     for number in range(len(samples)):
         if not quiet_at <= number / RATE < quiet_at + 0.3:
             samples[number] = 9000 if number // 20 % 2 else -9000
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples.tobytes())
+    path.write_bytes(wav(samples.tobytes(), RATE))
 
 
 def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path):

@@ -93,6 +93,8 @@ def test_rows_are_complete_and_their_names_are_unique():
         assert bool(assumption.policy) == (assumption.observe is None)
 
 
+HI = {"role": "user", "content": "Hi"}
+CHAT: dict[str, Any] = {"model": "deepseek-ai/DeepSeek-R1", "messages": [HI]}
 # Variants of different rows are read at once.
 READ_IN_BOTH_FORMS = (
     {
@@ -122,10 +124,6 @@ READ_IN_BOTH_FORMS = (
 @pytest.mark.parametrize("variants", READ_IN_BOTH_FORMS)
 def test_the_client_reads_every_form_that_it_promises_to_read(cloud, client, variants, tmp_path):
     cloud.variants = tuple(variants.items())
-    chat: Any = {
-        "model": "deepseek-ai/DeepSeek-R1",
-        "messages": [{"role": "user", "content": "Hi"}],
-    }
     assert client.billing.get_balance().credits_balance > 0
     assert next(iter(client.billing.list_transactions())).created_at is not None
     cheapest = min(client.instances.list_types(), key=lambda kind: kind.hourly_rate or 99)
@@ -135,22 +133,19 @@ def test_the_client_reads_every_form_that_it_promises_to_read(cloud, client, var
     assert image.data[0].save(tmp_path / "image").stat().st_size > 0
     vectors = client.embeddings.create(model="BAAI/bge-base-en-v1.5", input="x")
     assert len(vectors.data[0].embedding) == 768
-    assert client.chat.completions.create(**chat).choices[0].message.content
-    with client.chat.completions.stream(**chat) as stream:
+    assert client.chat.completions.create(**CHAT).choices[0].message.content
+    with client.chat.completions.stream(**CHAT) as stream:
         assert list(stream)
     assert stream.completion.choices[0].finish_reason == "stop"
-    speech = client.audio.speech.create(
-        "Hello there.", model="hexgrad/Kokoro-82M", voice="af_heart"
-    )
+    kokoro = {"model": "hexgrad/Kokoro-82M", "voice": "af_heart"}
+    speech = client.audio.speech.create("Hello there.", **kokoro)
     for kind in ("json", "srt"):
         transcribed = client.audio.transcriptions.create(
             speech.content, model="openai/whisper-1", response_format=kind
         )
         assert "hello there" in transcribed.text.lower()
-    instance = client.instances.create(
-        instance_type_id=cheapest.id, name="both-forms", max_runtime_minutes=5
-    )
-    client.instances.terminate(instance.id)
+    wish: Any = {"instance_type_id": cheapest.id, "max_runtime_minutes": 5}
+    client.instances.terminate(client.instances.create(name="both-forms", **wish).id)
 
 
 def test_nothing_is_spent_above_the_limit_or_without_a_yes(cloud, client):
