@@ -178,38 +178,27 @@ def test_08_nothing_is_waited_for_beyond_the_total():
     )  # a launch may take longer
 
 
+NEVER_SENT = (Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT)
+LOST = (Failure.READ_TIMEOUT, Failure.WRITE_TIMEOUT, Failure.BROKEN, Failure.UNREADABLE)
+# Statuses, with their codes, and failures after which a request is repeated that is SAFE, KEYED
+# or NEVER.
+REPEATED: list[tuple[tuple[bool, bool, bool], list[Any]]] = [
+    ((True, True, True), [429, 503, *NEVER_SENT]),
+    ((True, True, False), [500, 502, 504, 408, *LOST]),
+    ((False, True, False), [(409, "idempotency_in_progress")]),
+    ((False, False, False), [501, 505, 407, 409, 404, 302, Failure.PROXY_AUTH]),
+    ((False, False, False), [(502, "launch_refused"), (503, "launch_refused")]),
+]
+
+
 @pytest.mark.parametrize(
-    ("reply", "code", "safe", "keyed", "never"),
-    [
-        (Response(429), "", True, True, True),
-        (Response(503), "", True, True, True),
-        (Response(500), "", True, True, False),
-        (Response(502), "", True, True, False),
-        (Response(502), "launch_refused", False, False, False),
-        (Response(503), "launch_refused", False, False, False),
-        (Response(504), "", True, True, False),
-        (Response(408), "", True, True, False),
-        (Response(501), "", False, False, False),
-        (Response(505), "", False, False, False),
-        (Response(407), "", False, False, False),
-        (Response(409), "", False, False, False),
-        (Response(409), "idempotency_in_progress", False, True, False),
-        (Response(404), "", False, False, False),
-        (Response(302), "", False, False, False),
-        (TransportFailure(Failure.CONNECT), "", True, True, True),
-        (TransportFailure(Failure.CONNECT_TIMEOUT), "", True, True, True),
-        (TransportFailure(Failure.POOL_TIMEOUT), "", True, True, True),
-        (TransportFailure(Failure.PROXY_AUTH), "", False, False, False),
-        (TransportFailure(Failure.READ_TIMEOUT), "", True, True, False),
-        (TransportFailure(Failure.WRITE_TIMEOUT), "", True, True, False),
-        (TransportFailure(Failure.BROKEN), "", True, True, False),
-        (TransportFailure(Failure.UNREADABLE), "", True, True, False),
-    ],
+    ("outcome", "repeated"), [(one, repeated) for repeated, group in REPEATED for one in group]
 )
-def test_which_request_may_be_repeated(reply, code, safe, keyed, never):
-    assert is_retryable(RetrySafety.SAFE, reply, code) is safe
-    assert is_retryable(RetrySafety.KEYED, reply, code) is keyed
-    assert is_retryable(RetrySafety.NEVER, reply, code) is never
+def test_which_request_may_be_repeated(outcome, repeated):
+    status, code = outcome if isinstance(outcome, tuple) else (outcome, "")
+    reply = TransportFailure(status) if isinstance(status, Failure) else Response(status)
+    kinds = (RetrySafety.SAFE, RetrySafety.KEYED, RetrySafety.NEVER)
+    assert tuple(is_retryable(kind, reply, code) for kind in kinds) == repeated
 
 
 @pytest.mark.parametrize(
