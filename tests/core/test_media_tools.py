@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.media_tools import media_directory, video_tool
 from runcrate_core.media_tools.generator import MediaGenerator
-from tests.servers import Reply, ScriptedServer, raw_reply
+from tests.servers import Reply, raw_reply
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 PNG_URI = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
@@ -45,38 +43,27 @@ ARGUMENTS: dict[str, Any] = {
 class Make:
     """`make("images", *replies, using={...}, **arguments)` on a generator with those options."""
 
-    def __init__(self, scripted: Callable[..., Any], directory: Path) -> None:
-        self.scripted = scripted
-        self.directory = directory
-        self.server: ScriptedServer
-        self.generator: MediaGenerator
+    def __init__(self, scripted, directory):
+        self.scripted, self.directory = scripted, directory
+        self.server = self.generator = None
 
-    def __call__(
-        self,
-        kind: str,
-        *replies: Reply,
-        using: dict[str, Any] | None = None,
-        client: dict[str, Any] | None = None,
-        watching: dict[str, Any] | None = None,
-        **arguments: Any,
-    ) -> rt.MediaResult:
+    def __call__(self, kind, *replies, using=None, client=None, watching=None, **arguments):
         self.server, both = self.scripted(*replies, **(client or {}))
-        options: dict[str, Any] = {"directory": self.directory, "poll_interval": 0.01}
-        self.generator = MediaGenerator(**options | (using or {}))
+        options = {"directory": self.directory, "poll_interval": 0.01} | (using or {})
+        self.generator = MediaGenerator(**options)
         model, least = ARGUMENTS[kind]
         given = model(**(least | arguments if "video_id" not in arguments else arguments))
         flow = getattr(self.generator, f"generate_{kind}")(given, **(watching or {}))
-        result: rt.MediaResult = both("run", flow)
-        return result
+        return both("run", flow)
 
     @property
-    def sent(self) -> list[Any]:
+    def sent(self):
         """The bodies of the requests."""
         return [request.json for request in self.server.received]
 
 
 @pytest.fixture
-def make(scripted: Any, tmp_path: Path) -> Make:
+def make(scripted, tmp_path):
     return Make(scripted, tmp_path)
 
 

@@ -39,19 +39,11 @@ def test_names_are_unique_and_general_knowledge_names_fields_that_are_set():
 
 
 def test_a_listing_wins_over_what_was_known():
-    facts = parse_model_info(
-        {
-            "id": "google/gemma-2-9b-it",
-            "input_modalities": ["text", "image"],
-            "supported_features": ["tools"],
-            "context_length": 4096,
-            "max_output_tokens": None,
-        }
-    )
+    listed = {"input_modalities": ["text", "image"], "supported_features": ["tools"]}
+    limits = {"context_length": 4096, "max_output_tokens": None}
+    facts = parse_model_info({"id": "google/gemma-2-9b-it", **listed, **limits})
     assert facts.context_window == 4096
-    assert facts.has("tools")
-    assert facts.reads("image")
-    assert not facts.is_reasoning
+    assert (facts.has("tools"), facts.reads("image"), facts.is_reasoning) == (True, True, False)
     assert facts.general_knowledge == frozenset()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
 import pytest
 
@@ -20,22 +18,12 @@ CONFIG = resolve_config(
 )
 
 
-def request(**changes: Any) -> Any:
-    return json_request(
-        Surface.INFERENCE,
-        "POST",
-        "/chat/completions",
-        retry=RetrySafety.SAFE,
-        read_timeout=ReadTimeout.CHAT,
-        body={"model": "m"},
-        **changes,
-    )
-
-
 @pytest.mark.parametrize("headers", [None, {"User-Agent": "mine", "X-Team": "blue"}])
 @pytest.mark.parametrize("make", [new_client, new_async_client])
 def test_a_request_is_the_one_that_a_plain_client_builds(make, headers):
-    wanted = request(headers=headers)
+    options = {"retry": RetrySafety.SAFE, "read_timeout": ReadTimeout.CHAT, "headers": headers}
+    body = {"model": "m"}
+    wanted = json_request(Surface.INFERENCE, "POST", "/chat/completions", body=body, **options)
     plain = httpx.Client()
     own = make(ADDRESS)
     expected, built = (

@@ -147,10 +147,8 @@ def test_56_observers_see_no_secret_and_cannot_break_a_call(scripted):
     replies = [Reply(503, {}), Reply(json={"data": {"id": "i-1"}}, headers={"x-request-id": "r"})]
     _, both = scripted(*replies, on_request=watch)
     assert both("instances.get", "i-1").id
-    assert [(event.attempt, event.status, event.route) for event in events] == [
-        (1, 503, "/instances/{instance_id}"),
-        (2, 200, "/instances/{instance_id}"),
-    ]
+    assert [(event.attempt, event.status) for event in events] == [(1, 503), (2, 200)]
+    assert {event.route for event in events} == {"/instances/{instance_id}"}
     assert events[1].request_id == "r"
     assert events[0].surface == "infrastructure"
     assert "rc_live" not in repr(events)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from tests.core.cloud import sent
 
 
 @pytest.fixture
@@ -37,12 +36,3 @@ def test_regions_have_names_and_a_provider(both):
     regions = both("storage.list_regions")
     assert regions
     assert all(region.name and region.provider == "aws-s3" for region in regions)
-
-
-def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud, both):
-    both("environments.create", name="staging")
-    both.client = both.client.with_options(environment="staging")
-    both("storage.create", name="d", size_gb=1, region="us-east-1")
-    [request] = sent(cloud, "POST /storage")
-    assert request.headers["idempotency-key"]
-    assert request.query["environment"] == ("staging",)

@@ -14,8 +14,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core.transcription import transcriber
 from runcrate_core.transcription.audio_sources import AudioSource
 from runcrate_core.transcription.transcriber import Transcriber
-from tests.core.cloud import Both
-from tests.servers import Reply, ScriptedServer, raw_reply
+from tests.servers import Reply, raw_reply
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 TRANSCRIBED = Reply(
@@ -128,20 +127,18 @@ def test_several_sources_and_what_is_known_of_them(folder):
 class Read:
     """`read(source, *replies, **options)` transcribes with a server of those replies."""
 
-    server: ScriptedServer
-    both: Both
-
-    def __init__(self, scripted: Any) -> None:
+    def __init__(self, scripted):
         self.scripted = scripted
+        self.server = self.both = None
 
-    def __call__(self, source: AudioSource, *replies: Reply, **options: Any) -> Any:
+    def __call__(self, source, *replies, **options):
         if replies:
             self.server, self.both = self.scripted(*replies)
         return list(self.both("run", Transcriber(**options).chunks(source)))
 
 
 @pytest.fixture
-def read(scripted: Any) -> Read:
+def read(scripted):
     return Read(scripted)
 
 

@@ -144,12 +144,8 @@ async def test_a_cancelled_wait_names_the_job_too():
     assert any("`v1`" in note for note in caught.value.__notes__)
 
 
-def nested(reason: str, depth: int) -> dict[str, Any]:
-    inner: Any = reason
-    for _ in range(depth):
-        inner = {"error": inner}
-    made: dict[str, Any] = inner
-    return made
+def nested(reason: str, depth: int) -> Any:
+    return reason if depth == 0 else {"error": nested(reason, depth - 1)}
 
 
 @pytest.mark.parametrize(

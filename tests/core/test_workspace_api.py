@@ -24,12 +24,16 @@ def test_an_environment_is_made_changed_and_deleted(cloud, both):
     assert request.json == {"is_default": True}
 
 
-def test_a_client_sees_its_own_environment_alone(both):
+def test_a_client_sees_its_own_environment_alone_and_creates_in_it(cloud, both):
     both("environments.create", name="staging")
     launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
     assert [found.id for found in both("instances.list")] == [launched.id]
     both.client = both.client.with_options(environment="staging")
     assert both("instances.list") == []
+    both("storage.create", name="d", size_gb=1, region="us-east-1")
+    [request] = sent(cloud, "POST /storage")
+    assert request.headers["idempotency-key"]
+    assert request.query["environment"] == ("staging",)
 
 
 def test_an_ssh_key_is_added_once_and_deleted(both):
