@@ -93,9 +93,7 @@ def test_no_frame_and_no_result_of_a_tool_shows_the_key(with_key, name):
         {"default_headers": {"a": 1}},
         {"max_retries": "many"},
         {"http_client": object()},
-        {"api_key": f"{KEY}\nx"},
-        {"api_key": f"{KEY} x"},
-        {"api_key": f"sk_{KEY}"},
+        *({"api_key": key} for key in (f"{KEY}\nx", f"{KEY} x", f"sk_{KEY}")),
     ],
 )
 def test_no_frame_of_a_failing_constructor_shows_the_key(kind, options, monkeypatch):

@@ -22,6 +22,7 @@ END: Call = ("instances.terminate", {"instance_id": "i"})
 ARTIFACT: Call = ("jobs.artifacts.url", {"job_id": "j", "path": "model.pt"})
 
 
+OTHER_JSON = {b"[]": "array", b"null": "null", b"true": "boolean", b"1": "number", b'""': "string"}
 MALFORMED: list[tuple[Call, Reply, str]] = [
     (LIST, raw_reply(b"<html></html>"), "not JSON"),
     (LIST, raw_reply(b""), "empty"),
@@ -42,13 +43,7 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (CHAT, Reply(json={"choices": "none"}), "choices"),
     *(
         (CHAT, raw_reply(body), f"the body is a JSON {kind}, not an object")
-        for body, kind in (
-            (b"[]", "array"),
-            (b"null", "null"),
-            (b"true", "boolean"),
-            (b"1.5", "number"),
-            (b'"text"', "string"),
-        )
+        for body, kind in OTHER_JSON.items()
     ),
     (CHAT, Reply(json={"error": {"message": "no voice"}}), "nothing but an error: no voice"),
     (CHAT, Reply(json={"error": "gone", "choices": []}), "nothing but an error: gone"),
@@ -85,16 +80,9 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
 ]
 
 
+ODD_CHOICE = {"index": None, "message": {"role": None, "content": "hi"}}
 ODD: list[tuple[Call, dict[str, Any]]] = [
-    (
-        CHAT,
-        {
-            "id": None,
-            "model": 5,
-            "usage": {"total_tokens": 2.5},
-            "choices": [{"index": None, "message": {"role": None, "content": "hi"}}],
-        },
-    ),
+    (CHAT, {"id": None, "model": 5, "usage": {"total_tokens": 2.5}, "choices": [ODD_CHOICE]}),
     (("videos.create", {"prompt": "p", "model": "m"}), {"id": "v", "status": 1, "created_at": ""}),
     (
         ("billing.top_up", {"amount_usd": 20}),

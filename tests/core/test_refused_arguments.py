@@ -17,6 +17,7 @@ WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 SCHEDULE = {"kind": "job", "spec": JOB}
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the mistake
+NO_MOMENTS = (NAIVE, "2026-10-21T02:00:00", "tomorrow")
 BOTH_TIMES = {"run_at": datetime(2026, 1, 1, tzinfo=UTC), "cron": "0 2 * * *"}
 IMAGE: dict[str, Any] = {"prompt": "p", "model": "m"}
 AUDIO: dict[str, Any] = {"file": WAV, "model": "m"}
@@ -76,13 +77,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.list", {"created_after": NAIVE.date()}, "`created_after`"),
     ("schedules.create", SCHEDULE, NOTHING_SENT),
     ("schedules.create", SCHEDULE | BOTH_TIMES, NOTHING_SENT),
+    *(("schedules.create", SCHEDULE | {"run_at": time}, NOTHING_SENT) for time in NO_MOMENTS),
     *(
-        call
-        for time in (NAIVE, "2026-10-21T02:00:00", "tomorrow")
-        for call in (
-            ("schedules.create", SCHEDULE | {"run_at": time}, NOTHING_SENT),
-            ("schedules.update", {"schedule_id": "s-1", "run_at": time}, NOTHING_SENT),
-        )
+        ("schedules.update", {"schedule_id": "s-1", "run_at": time}, NOTHING_SENT)
+        for time in NO_MOMENTS
     ),
     ("schedules.update", {"schedule_id": "s-1"}, NOTHING_SENT),
     ("schedules.update", {"schedule_id": "s-1"} | BOTH_TIMES, NOTHING_SENT),

@@ -191,12 +191,11 @@ def test_a_longer_life_must_be_approved(both):
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
         guard.update(instance.id, max_runtime_minutes=40)
     guard.update(instance.id, max_runtime_minutes=20)  # cheaper: nobody is asked
-    assert asked[1:] == [
-        (
-            f"{instance.name}: a lifetime of 40 instead of 30 minutes at 1.49 USD an hour: at most "
-            "0.99 USD"
-        )
-    ]
+    change = f"{instance.name}: a lifetime of 40 instead of 30 minutes at 1.49 USD an hour"
+    assert asked[1:] == [f"{change}: at most 0.99 USD"]
+
+
+LATER = {"Retry-After": "3600"}
 
 
 @pytest.mark.usefixtures("short_waits")
@@ -206,11 +205,7 @@ def test_a_longer_life_must_be_approved(both):
         ([{"status": 409}], rc.ConflictError, False),
         ([{"status": 500, "times": 4}], rc.InternalServerError, True),
         ([{"drop_connection": True, "times": None}], rc.APIConnectionError, True),
-        (
-            [{"lose_response": True}, {"status": 429, "headers": {"Retry-After": "3600"}}],
-            None,
-            True,
-        ),
+        ([{"lose_response": True}, {"status": 429, "headers": LATER}], None, True),
     ],
     ids=["refused", "failed", "cut", "made, and then refused"],
 )

@@ -142,12 +142,8 @@ def test_a_job_that_became_dearer_while_it_was_approved_is_refused(cloud, both, 
 
 def test_jobs_that_run_already_count(cloud, both, guard):
     cloud.clock_speed = 0  # the job goes on for as long as this takes
-    both(
-        "jobs.run",
-        **{**JOB, "command": "sleep 500"},
-        name="agent-left",
-        tags={"started-by": "agent-"},
-    )
+    tags = {"started-by": "agent-"}
+    both("jobs.run", **{**JOB, "command": "sleep 500"}, name="agent-left", tags=tags)
     [left] = guard.running()
     assert (left.name, left.gpu_count) == ("agent-left", 1)
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):

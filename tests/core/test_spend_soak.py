@@ -26,13 +26,8 @@ PROCESSES = 4
 MAX_KILLS = 2
 # `SOAK_LAUNCHES=500 pytest tests/core/test_spend_soak.py` is the complete run (`make soak`).
 LAUNCHES = int(os.environ.get("SOAK_LAUNCHES", "9"))
-FAULTS: tuple[dict[str, Any], ...] = (
-    {"lose_response": True},
-    {"drop_connection": True},
-    {"status": 500},
-    {"status": 503},
-    {"status": 429},
-)
+STATUSES = [{"status": status} for status in (500, 503, 429)]
+FAULTS: list[dict[str, Any]] = [{"lose_response": True}, {"drop_connection": True}, *STATUSES]
 # Hundreds of launches can be paid.
 EMULATOR = {"clock_speed": CLOCK_SPEED, "balance_usd": 10_000}
 ROUTES = ("POST /instances", "DELETE /instances/{id}", "GET /instances/{id}", "GET /instances")

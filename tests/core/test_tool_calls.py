@@ -173,14 +173,9 @@ def test_other_members_are_kept():
     assembler = ToolCallAssembler()
     assembler.repair([piece(0, "a", "f", "") | {"extra_content": {"signature": "s"}}])
     assembler.repair([{"index": 0, "function": {"arguments": "{}", "strict": True, "odd": None}}])
-    assert assembler.assembled() == [
-        {
-            "id": "a",
-            "type": "function",
-            "extra_content": {"signature": "s"},
-            "function": {"strict": True, "name": "f", "arguments": "{}"},
-        }
-    ]
+    function = {"strict": True, "name": "f", "arguments": "{}"}
+    members = {"type": "function", "extra_content": {"signature": "s"}}
+    assert assembler.assembled() == [{"id": "a", **members, "function": function}]
 
 
 def test_odd_items_are_left_alone():
@@ -202,18 +197,11 @@ def test_arguments_nested_too_deeply_to_parse():
 STYLES = ("openai", "no index", "null index", "zero index", "repeats all", "empty later")
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from("fgh"),
-            st.dictionaries(st.text(max_size=3), st.integers(), max_size=3),
-            st.lists(st.integers(0, 40), max_size=4),
-        ),
-        min_size=1,
-        max_size=4,
-    ),
-    st.sampled_from(STYLES),
-)
+ARGUMENTS = st.dictionaries(st.text(max_size=3), st.integers(), max_size=3)
+CALLS = st.tuples(st.sampled_from("fgh"), ARGUMENTS, st.lists(st.integers(0, 40), max_size=4))
+
+
+@given(st.lists(CALLS, min_size=1, max_size=4), st.sampled_from(STYLES))
 def test_any_split_in_any_style(calls, style):
     """Calls one after the other, cut anywhere, in each way that servers number them."""
     chunks, expected = [], []

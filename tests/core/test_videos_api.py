@@ -12,7 +12,7 @@ import runcrate_core as rc
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from tests.core.both_clients import new_client
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, raw_reply
 
 VEO = "google/veo-3.0"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -94,19 +94,13 @@ def test_given_arguments_are_sent(scripted, tmp_path):
 
 @pytest.mark.parametrize(
     "lost",
-    [
-        Reply(end="no response"),
-        Reply(500, {"error": {"message": "x"}}),
-        Reply(504),
-        Reply(body=[b"<html>"], length=6),
-    ],
+    [Reply(end="no response"), Reply(500), Reply(504), raw_reply(b"<html>", "text/html")],
     ids=["lost", "500", "504", "unreadable"],
 )
 def test_a_job_whose_response_was_lost_is_not_submitted_again(scripted, lost, tmp_path):
     server, both = scripted(lost)
-    with pytest.raises(
-        rc.AmbiguousLaunchError, match=r"not known whether it was received|was not sent again"
-    ) as caught:
+    words = "not known whether it was received|was not sent again"
+    with pytest.raises(rc.AmbiguousLaunchError, match=words) as caught:
         both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4")
     assert server.sent == 1
     assert "billing.list_transactions()" in str(caught.value)
