@@ -82,13 +82,8 @@ def sse(*events: Any, done: bool = True) -> list[bytes]:
 def text_chunk(text: str, finish: str | None = None) -> dict[str, Any]:
     """Return a chat chunk with some text."""
     delta = {"content": text} if text else {}
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "model": "m",
-        "choices": [choice],
-    }
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": choices}
 
 
 def stream_reply(pieces: Iterable[bytes | float], **options: Any) -> Reply:

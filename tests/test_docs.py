@@ -20,13 +20,13 @@ import pytest
 
 from runcrate_emulator import Emulator
 from tests.garbage import collected
-from tools.docs_blocks import PAGES, ROOT, blocks, matches, requirements
+from tests.repository import ROOT, name_of
+from tools.docs_blocks import PAGES, blocks, matches, requirements
 
 UPDATE = os.environ.get("UPDATE_DOCS") == "1"
 # Emulated seconds per second: instances start, and videos are generated, in fractions of one.
 CLOCK_SPEED = 600.0
 MAX_NOT_EXECUTED = 8
-TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def run(code: str, page: str, names: dict[str, Any]) -> str:
@@ -64,10 +64,6 @@ def names(
         if (llama_index := sys.modules.get("llama_index.core")) is not None:
             llama_index.Settings._llm = llama_index.Settings._embed_model = None  # set by a page
     assert emulator.crashes == []
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
 
 
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
@@ -110,11 +106,6 @@ def test_few_blocks_are_not_executed():
     assert len(skipped) <= MAX_NOT_EXECUTED
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_no_page_needs_something_hidden(page):
-    assert "<!-- setup" not in page.read_text()
-
-
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
 def test_a_page_names_the_packages_that_its_blocks_import(page):
     """The `pip install` lines of a page cover its imports, as far as extras go."""
@@ -134,12 +125,6 @@ def test_a_page_names_the_packages_that_its_blocks_import(page):
         and not re.search(pattern, named)
     ]
     assert missing == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_tests_that_are_named_exist(page):
-    for path, name in TEST_NAME.findall(page.read_text()):
-        assert re.search(rf"def {name}\b", (ROOT / path).read_text()), f"{path}::{name}"
 
 
 def test_every_mistake_has_a_message_of_its_own():

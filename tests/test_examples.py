@@ -33,7 +33,12 @@ PRINTED = {
         "Generated 1 video",
         "post.md",
     ],
-    "langchain_agent": ["80 GB", "Agent: calls gigabytes_needed", "Tool:  70", "tokens in"],
+    "langchain_agent": [
+        "has 80 GB of memory",
+        "Agent: calls gigabytes_needed",
+        "Tool:  70",
+        "tokens in",
+    ],
     "llamaindex_citations": [
         r"Read field_rules.md, radio.md, technical_manual.pdf: \d+ passages",
         r"320 kilowatt hours.*\[1\]",
@@ -62,7 +67,11 @@ PRINTED = {
         "Nothing was left running",
         "Running now: nothing",
     ],
-    "llamaindex_rag": ["`RUNCRATE_API_KEY` holds the API key", r"Source:   README.md"],
+    "llamaindex_rag": [
+        "`RUNCRATE_API_KEY` holds",
+        "Source:   README.md",
+        "the instance up by name",
+    ],
     "train_on_instance": [
         "Launching agent-.* A100",
         "Deep agent: .*the weight is 3",
@@ -130,12 +139,6 @@ def test_the_demo_prints_what_the_readme_and_its_examples_promise(capsys):
     for name, part in zip(DEMO, parts, strict=True):
         assert found_in_order(PRINTED[name], part) == [], part
         assert "a simulated reply" not in part
-    for response in (
-        "has 80 GB of memory",
-        "`RUNCRATE_API_KEY` holds",
-        "looks the instance up by name",
-    ):
-        assert response in printed
 
 
 def test_every_example_is_run():

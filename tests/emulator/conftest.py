@@ -1,7 +1,7 @@
 """An emulator for the whole session, on a clock that the tests step by hand, and bare clients."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,6 +146,19 @@ def refused_field(answer: httpx.Response) -> tuple[int, str | None]:
     assert error["type"] == "invalid_request_error"
     assert f"`{field}`" in error["message"] or answer.status_code == 404
     return answer.status_code, field
+
+
+def bad_values(table: Mapping[tuple[str, int], Mapping[str, list[Any]]]) -> list[Any]:
+    """Path, body, status and field of a request with each of the values in a table.
+
+    It lists, by path and status, the values that a field must not have.
+    """
+    return [
+        (path, {field: value}, status, field)
+        for (path, status), fields in table.items()
+        for field, values in fields.items()
+        for value in values
+    ]
 
 
 def png(colour: tuple[int, int, int], size: tuple[int, int]) -> bytes:

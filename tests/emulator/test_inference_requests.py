@@ -12,7 +12,7 @@ from runcrate_emulator.inference.model_catalogue import find
 from tests.audio_files import wav
 from tests.content_parts import audio_part, data_url, file_part, image_part
 from tests.emulator.chat_support import called, result, tool, user
-from tests.emulator.conftest import png, refused_field
+from tests.emulator.conftest import bad_values, png, refused_field
 from tests.json_values import json_values
 
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
@@ -63,7 +63,6 @@ def response_format(**fields):
 
 BROKEN = {"id": "1", "function": {"name": "f", "arguments": "{"}}
 CHAT_ROWS = [
-    ({"messages": []}, "messages"),
     ({"messages": ["Hello"]}, "messages[0]"),
     (message(role="developer"), "messages[0].role"),
     (message(content=None), "messages[0].content"),
@@ -83,19 +82,13 @@ CHAT_ROWS = [
     ({"tools": [tool("a b", "")]}, "tools[0].function.name"),
     ({"tools": [tool("a", "")] * 2}, "tools[1].function.name"),
     (function(name="a", parameters={"type": "array"}), "tools[0].function.parameters"),
-    ({"tool_choice": "auto"}, "tool_choice"),  # without tools
     ({"tools": [tool("a", "")], "tool_choice": "any"}, "tool_choice"),
     (
         {**function(name="a"), "tool_choice": {"type": "function", "function": {"name": "b"}}},
         "tool_choice.function.name",
     ),
     ({**function(name="a"), "tool_choice": {"type": "function"}}, "tool_choice.function"),
-    ({"temperature": "hot"}, "temperature"),
-    ({"temperature": True}, "temperature"),
-    ({"max_tokens": 1.5}, "max_tokens"),
     ({"stop": [3]}, "stop[0]"),
-    ({"stream": "yes"}, "stream"),
-    ({"top_logprobs": 2}, "top_logprobs"),
     ({"response_format": {"type": "xml"}}, "response_format.type"),
     ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
     (response_format(schema={}), "response_format.json_schema.name"),
@@ -112,19 +105,49 @@ PART_ROWS = [
     (part("file", file={"file_id": "file-1"}), "file.file_data"),
 ]
 NO_IMAGES = [
-    "https://example.com/photo.png",
-    "http://169.254.169.254/latest/meta-data",
-    "http://127.0.0.1.example.com/",
-    "http://[::1",
-    "https://",
-    "file:///etc/hostname",
-    "./photo.png",
-    "data:image/png,plain",
-    "data:image/png;base64,AAAA",
-    "data:image/png;base64,!!",
-    "é",
-    "",
+    *("https://example.com/photo.png", "http://169.254.169.254/latest/meta-data"),
+    *("http://127.0.0.1.example.com/", "http://[::1", "https://", "file:///etc/hostname"),
+    *("./photo.png", "data:image/png,plain", "data:image/png;base64,AAAA"),
+    *("data:image/png;base64,!!", "é", ""),
 ]
+BAD_VALUES = {
+    (CHAT, 400): {
+        "messages": [[]],
+        "tool_choice": ["auto"],  # without tools
+        "temperature": ["hot", True],
+        "max_tokens": [1.5],
+        "stream": ["yes"],
+        "top_logprobs": [2],  # without `logprobs`
+    },
+    (IMAGES, 400): {
+        "prompt": [None, 5],
+        "width": [512.5, "512"],
+        "negative_prompt": [1],
+        "image": [5],
+        "input_images": ["one"],
+    },
+    (IMAGES, 422): {
+        "prompt": ["  "],
+        "aspect_ratio": ["7:5"],
+        "response_format": ["png"],
+        "image": NO_IMAGES,
+        "input_images": [[PNG] * 9],
+    },
+    (IMAGES, 413): {"image": ["A" * 28_000_000]},
+    (VIDEOS, 400): {"duration": ["4"]},
+    (VIDEOS, 422): {
+        "prompt": [""],
+        "duration": [5, 4.5],
+        "duration_seconds": [5],
+        "aspect_ratio": ["4:3"],
+        "image": ["https://example.com/a.png"],
+    },
+    (SPEECH, 400): {"input": [None]},
+    (SPEECH, 422): {"input": [" \n", "x" * 4097], "voice": ["alloy"], "response_format": ["wav"]},
+    (VECTORS, 400): {"input": [[]]},
+    (VECTORS, 422): {"input": [["a"] * 2049], "encoding_format": ["hex"]},
+    (TRANSCRIPTIONS, 422): {"language": ["english"], "response_format": ["verbose_json"]},
+}
 WRONG_MODELS = {
     CHAT: "openai/whisper-1",
     IMAGES: "deepseek-ai/DeepSeek-V3",
@@ -178,39 +201,10 @@ def test_a_model_is_needed_that_exists_and_fits(inference, path):
             (CHAT, {"model": SEES, **body}, 400, f"messages[0].content[0].{field}")
             for body, field in PART_ROWS
         ),
-        (IMAGES, {"prompt": None}, 400, "prompt"),
-        (IMAGES, {"prompt": 5}, 400, "prompt"),
-        (IMAGES, {"prompt": "  "}, 422, "prompt"),
-        (IMAGES, {"width": 512.5}, 400, "width"),
-        (IMAGES, {"width": "512"}, 400, "width"),
-        (IMAGES, {"aspect_ratio": "7:5"}, 422, "aspect_ratio"),
-        (IMAGES, {"negative_prompt": 1}, 400, "negative_prompt"),
-        (IMAGES, {"response_format": "png"}, 422, "response_format"),
-        (IMAGES, {"image": 5}, 400, "image"),
-        (IMAGES, {"input_images": "one"}, 400, "input_images"),
-        *((IMAGES, {"image": image}, 422, "image") for image in NO_IMAGES),
-        (IMAGES, {"image": "A" * 28_000_000}, 413, "image"),
-        (IMAGES, {"input_images": [PNG] * 9}, 422, "input_images"),
-        (VIDEOS, {"prompt": ""}, 422, "prompt"),
-        (VIDEOS, {"duration": 5}, 422, "duration"),
-        (VIDEOS, {"duration": 4.5}, 422, "duration"),
-        (VIDEOS, {"duration": "4"}, 400, "duration"),
-        (VIDEOS, {"duration_seconds": 5}, 422, "duration_seconds"),
+        *bad_values(BAD_VALUES),
         (VIDEOS, {"model": ANY_LENGTH, "duration": 21}, 422, "duration"),
-        (VIDEOS, {"aspect_ratio": "4:3"}, 422, "aspect_ratio"),
-        (VIDEOS, {"image": "https://example.com/a.png"}, 422, "image"),
-        (SPEECH, {"input": None}, 400, "input"),
-        (SPEECH, {"input": " \n"}, 422, "input"),
-        (SPEECH, {"input": "x" * 4097}, 422, "input"),
-        (SPEECH, {"voice": "alloy"}, 422, "voice"),
-        (SPEECH, {"response_format": "wav"}, 422, "response_format"),
-        (VECTORS, {"input": []}, 400, "input"),
         (VECTORS, {"input": ["a", " "]}, 400, "input[1]"),
         (VECTORS, {"input": [1, 2]}, 400, "input[0]"),
-        (VECTORS, {"input": ["a"] * 2049}, 422, "input"),
-        (VECTORS, {"encoding_format": "hex"}, 422, "encoding_format"),
-        (TRANSCRIPTIONS, {"language": "english"}, 422, "language"),
-        (TRANSCRIPTIONS, {"response_format": "verbose_json"}, 422, "response_format"),
     ],
 )
 def test_what_is_wrong_is_refused_and_named(emulator, inference, path, body, status, field):

@@ -17,22 +17,13 @@ def amounts(infra: Api, **query: object) -> list[float]:
     return [item["amount"] for item in infra.read("/billing/transactions", **query)]
 
 
-def test_nothing_runs_nothing_costs(infra):
-    assert balance(infra) == {
-        "creditsBalance": 100.0,
-        "activeUsageCost": 0.0,
-        "floating_balance_usd": 100.0,
-        "burn_usd_per_hour": 0.0,
-        "runway_hours": None,
-    }
-
-
 def test_credits_run_down_by_the_second_from_the_moment_it_runs(emulator, infra, launch):
+    nothing = {"activeUsageCost": 0.0, "burn_usd_per_hour": 0.0, "runway_hours": None}
+    assert balance(infra) == {"creditsBalance": 100.0, "floating_balance_usd": 100.0, **nothing}
     launch(gpu_type="RTX4090")
-    emulator.clock.advance(20)
-    assert balance(infra)["activeUsageCost"] == 0
-    emulator.clock.advance(1)
-    assert balance(infra)["activeUsageCost"] == pytest.approx(0.66 / 3600, abs=1e-6)
+    for seconds, cost in ((20, 0), (1, 0.66 / 3600)):
+        emulator.clock.advance(seconds)
+        assert balance(infra)["activeUsageCost"] == pytest.approx(cost, abs=1e-6)
     emulator.clock.advance(1799)
     assert balance(infra) == {
         "creditsBalance": 100.0,
@@ -158,8 +149,7 @@ def test_a_key_needs_the_billing_permission(emulator, infra):
 
 def test_a_missing_card(emulator, infra):
     (card,) = infra.read("/billing/payment-methods")
-    assert (card["type"], card["brand"], card["last4"]) == ("card", "visa", "4242")
-    assert (card["exp_month"], card["exp_year"], card["default"]) == (12, 2030, True)
+    assert (card["brand"], card["last4"], card["exp_year"]) == ("visa", "4242", 2030)
     emulator.world.cards.clear()
     assert_refused(top_up(infra), 402, "NO_PAYMENT_METHOD")
     assert infra.read("/billing/payment-methods") == []
@@ -173,10 +163,3 @@ def test_a_declined_top_up_is_an_answer_not_an_error(emulator, infra, reason):
     assert (declined["status"], declined["reason"]) == ("declined", reason)
     assert declined["message"]
     assert balance(infra)["creditsBalance"] == 100
-
-
-def test_auto_recharge_is_kept_as_it_was_set(infra):
-    setting = {"enabled": True, "threshold_usd": 98.51, "target_usd": 120}
-    shown = {**setting, "last_failure_reason": None, "last_failure_at": None}
-    assert infra.put("/billing/auto-recharge", json=setting).json()["data"] == shown
-    assert infra.read("/billing/auto-recharge") == shown

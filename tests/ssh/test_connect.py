@@ -155,13 +155,6 @@ def test_an_instance_that_cannot_be_reached_says_so(client, cloud, instance):
         client.instances.connect("../x")
 
 
-def test_an_instance_that_has_ended_is_not_replaced(client, shell, instance):
-    client.instances.terminate(instance.id)
-    with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
-        shell.run("echo x")
-    assert len(client.instances.list()) <= 1
-
-
 def test_ssh_that_starts_late_is_waited_for(client, cloud, instance):
     port = instance.model_extra["ssh_port"]
     cloud.ssh.remove(instance.id)
@@ -292,7 +285,7 @@ def test_an_emulator_without_ssh_runs_nothing():
             _ = plain.ssh
 
 
-def test_an_instance_that_ends_leaves_no_process_and_no_file(client, cloud, shell, instance):
+def test_an_instance_that_ends_leaves_nothing_and_is_not_replaced(client, cloud, shell, instance):
     mark = f"60{time.time_ns() % 1_000_000_000}"
     directory = cloud.ssh.directory(instance.id)
     shell.run(f"setsid sleep {mark} & echo x > file")
@@ -301,6 +294,9 @@ def test_an_instance_that_ends_leaves_no_process_and_no_file(client, cloud, shel
     client.instances.terminate(instance.id)
     assert not processes(f"sleep {mark}")
     assert not directory.exists()
+    with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
+        shell.run("echo x")
+    assert len(client.instances.list()) <= 1
 
 
 def test_an_instance_whose_lifetime_is_over_closes_its_connections(cloud, shell):

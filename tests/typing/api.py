@@ -20,27 +20,17 @@ from runcrate_core import (
     Balance,
     ChatCompletion,
     ChatCompletionChunk,
-    Embeddings,
     ImageGeneration,
     Instance,
-    InstanceStatus,
     Job,
     JobLogChunk,
-    Model,
     Page,
     Runcrate,
-    Schedule,
-    ScheduleRun,
-    Speech,
-    SSHCertificate,
     SubmittedJobGroup,
     Template,
-    TopUp,
     Transaction,
     Transcription,
     Video,
-    Volume,
-    VolumeDeletion,
 )
 
 if TYPE_CHECKING:
@@ -51,18 +41,13 @@ def sync(client: Runcrate) -> None:
     """Results and arguments of the blocking client."""
     assert_type(client.billing.get_balance(), Balance)
     assert_type(client.billing.get_balance().credits_balance, Decimal)
-    assert_type(client.billing.top_up(amount_usd=Decimal(50)), TopUp)
     assert_type(client.billing.list_transactions(limit=5), Page[Transaction])
     assert_type(client.billing.list_transactions()[0], Transaction)
 
     assert_type(client.instances.list(), list[Instance])
-    assert_type(client.instances.create(gpu_type="A100", max_runtime_minutes=60), Instance)
     assert_type(client.instances.update("i-1", max_runtime_minutes=None), Instance)
     assert_type(client.instances.update("i-1", idle_shutdown_minutes=UNCHANGED), Instance)
-    assert_type(client.instances.issue_ssh_certificate("i-1", public_key="k"), SSHCertificate)
 
-    assert_type(client.storage.resize("v-1", 200), Volume)
-    assert_type(client.storage.delete("v-1"), VolumeDeletion)
     assert_type(client.templates.list(page_size=3).next_page(), Page[Template] | None)
 
     job = client.jobs.run(
@@ -70,10 +55,8 @@ def sync(client: Runcrate) -> None:
     )
     assert_type(job, Job)
     assert_type(client.jobs.rerun(job.id, webhook_url=None, max_runtime_minutes=9), Job)
-    assert_type(
-        client.jobs.run_group(command="date", gpu_type="A100", max_runtime_minutes=5, count=2),
-        SubmittedJobGroup,
-    )
+    group = client.jobs.run_group(command="date", gpu_type="A100", max_runtime_minutes=5, count=2)
+    assert_type(group, SubmittedJobGroup)
     assert_type(client.jobs.list(status="running").data, list[Job])
     assert_type(client.jobs.list_all(tags={"a": "b"}), Iterator[Job])
     assert_type(client.jobs.follow_logs(job.id), Iterator[JobLogChunk])
@@ -91,33 +74,22 @@ def sync(client: Runcrate) -> None:
         for chunk in stream:
             assert_type(chunk, ChatCompletionChunk)
         assert_type(stream.completion, ChatCompletion)
-    assert_type(client.embeddings.create(model="m", input="a", dimensions=8), Embeddings)
     assert_type(client.images.generate("a cat", model="m"), ImageGeneration)
-    assert_type(client.audio.speech.create("Hello", model="m", voice="v"), Speech)
     assert_type(client.audio.transcriptions.create(b"RIFF", model="m"), Transcription)
     assert_type(client.videos.generate("a cat", model="m", to=Path("a.mp4")), Video)
-    assert_type(client.models.list(), list[Model])
-    assert_type(client.instances.get_status("i-1"), InstanceStatus)
 
     client.chat.completions.stream(messages=[])  # type: ignore[call-arg]
     client.chat.completions.create(model="m", messages=[], max_tokens="5")  # type: ignore[arg-type]
     client.images.generate("a cat")  # type: ignore[call-arg]
     client.videos.wait("v-1", time_out=60)  # type: ignore[call-arg]
-    client.jobs.run(command="date", gpu_type="A100")  # type: ignore[call-arg]
     client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes="5")  # type: ignore[arg-type]
-    client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes=5, gpus=2)  # type: ignore[call-arg]
     client.jobs.list(state="running")  # type: ignore[call-arg]
-    client.storage.create(name="v", size_gb=5)  # type: ignore[call-arg]
-    client.instances.terminate()  # type: ignore[call-arg]
     client.instances.terminate("i-1", force=True)  # type: ignore[call-arg]
-    client.schedules.update("s-1", enabled="no")  # type: ignore[arg-type]
 
 
 async def async_(client: AsyncRuncrate) -> None:
     """Results and arguments of the asynchronous client."""
     assert_type(await client.billing.get_balance(), Balance)
-    assert_type(await client.schedules.run_now("s-1"), ScheduleRun)
-    assert_type(await client.schedules.list(), list[Schedule])
 
     pages = client.jobs.list(limit=5)
     assert_type(pages, AsyncPages[Job])
@@ -137,15 +109,12 @@ async def async_(client: AsyncRuncrate) -> None:
         async for chunk in stream:
             assert_type(chunk, ChatCompletionChunk)
         assert_type(stream.completion, ChatCompletion)
-    assert_type(await client.audio.transcriptions.create(Path("a.mp3"), model="m"), Transcription)
     assert_type(await client.videos.create("a cat", model="m", duration=4), Video)
     assert_type(await client.instances.wait_until_running("i-1"), Instance)
 
     await client.chat.completions.create(model="m", message=[])  # type: ignore[call-arg]
-    await client.embeddings.create(model="m")  # type: ignore[call-arg]
     await client.videos.create("a cat", model="m", seconds="4", duration="4")  # type: ignore[arg-type]
     list(page)  # type: ignore[call-overload]
-    await client.jobs.run(command="date")  # type: ignore[call-arg]
     str(client.jobs.get("j-1").status)  # type: ignore[attr-defined]
 
 

@@ -48,11 +48,8 @@ def chat() -> None:
         base_url="http://127.0.0.1:8787/v1",
         max_tokens=100,
         stop=["\n"],
-        temperature=0.2,
         timeout=30,
         stream_idle_timeout=None,
-        max_retries=1,
-        streaming=True,
         reasoning_effort="low",
         default_headers={"x-team": "a"},
     )
@@ -61,8 +58,6 @@ def chat() -> None:
     ChatRuncrate(model="m", timeout=httpx.Timeout(5))
     ChatRuncrate()  # type: ignore[call-arg]
     ChatRuncrate(model="m", max_token=3)  # type: ignore[call-arg]
-    ChatRuncrate(model="m", tempratur=0)  # type: ignore[call-arg]
-    ChatRuncrate(model="m", base_ur="x")  # type: ignore[call-arg]
     ChatRuncrate(model="m", max_tokens="many")  # type: ignore[arg-type]
     ChatRuncrate(model="m", stop=3)  # type: ignore[arg-type]
     assert_type(model.invoke("Hi"), AIMessage)
@@ -78,8 +73,6 @@ def embeddings() -> None:
         api_key="rc_live_test",
         base_url="http://127.0.0.1:8787/v1",
         timeout=10,
-        dimensions=256,
-        chunk_size=8,
         query_prefix="query: ",
     )
     assert_type(model.embed_query("a"), list[float])
@@ -93,7 +86,6 @@ def tools(client: Runcrate) -> None:
     RuncrateSpeechTool(client=client)
     RuncrateVideoTool(client=client, timeout=600)
     RuncrateImageTool(api_kex="rc_live_test")  # type: ignore[call-arg]
-    RuncrateVideoTool(output_dirs="videos")  # type: ignore[call-arg]
     RuncrateTranscriptionParser(api_key="rc_live_test", format="segments", language="en")
     RuncrateTranscriptionParser(format="pages")  # type: ignore[arg-type]
     RuncrateTranscriptionLoader("a.mp3", api_key="rc_live_test", on_error="skip", timeout=9)

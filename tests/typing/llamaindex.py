@@ -59,27 +59,14 @@ def makes() -> Sequence[object]:
             api_key="k",
             api_base="https://example.com/v1",
             timeout=30,
-            max_retries=1,
             stream_idle_timeout=10.0,
             default_headers={"X-Team": "a"},
-            temperature=0.1,
-            top_p=0.5,
-            max_tokens=100,
             stop=["\n"],
-            seed=1,
             reasoning_effort="low",
-            logprobs=True,
             additional_kwargs={"user": "u"},
             extra_body={"top_k": 3},
-            include_usage=False,
-            context_window=1000,
-            is_function_calling_model=True,
-            strict=True,
             structured_output="json_schema",
             send_reasoning="always",
-            system_first=False,
-            stream_tool_calls=False,
-            system_prompt="Be brief.",
         ),
         RuncrateLLM(model="m", api_key=SecretStr("k"), timeout=Timeout(connect=1), stop="x"),
         RuncrateLLM(model="m", client=client, async_client=async_client),
@@ -91,13 +78,8 @@ def makes() -> Sequence[object]:
             api_key="k",
             embed_batch_size=8,
             num_workers=None,
-            dimensions=64,
             encoding_format="base64",
-            query_instruction="query: ",
-            text_instruction="passage: ",
             long_text="truncate",
-            max_tokens=512,
-            empty_text="-",
         ),
         RuncrateMediaToolSpec("out", voice="alloy", max_images=2, client=client),
         RuncrateInfrastructureToolSpec(client, limits=SpendLimits(max_total_usd=3)),
@@ -147,11 +129,7 @@ def mistakes() -> None:
     """Mistakes that are found before the program runs."""
     RuncrateLLM()  # type: ignore[call-arg]
     RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
-    RuncrateLLM(model="m", max_token=5)  # type: ignore[call-arg]
-    RuncrateLLM(model="m", api_keys="k")  # type: ignore[call-arg]
     RuncrateLLM("m")  # type: ignore  # noqa: PGH003 - of one kind or another, as the order of checks has it
-    RuncrateEmbedding(model_nam="m")  # type: ignore[call-arg]
-    RuncrateEmbedding(batch_size=3)  # type: ignore[call-arg]
     RuncrateEmbedding(model_name="m", dimension=3)  # type: ignore[call-arg]
     RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
     RuncrateInfrastructureToolSpec(limit=SpendLimits())  # type: ignore[call-arg]
