@@ -22,80 +22,68 @@ def fold(*chunks, partial=False, **context):
     return accumulator.completion(partial=partial)
 
 
-def message_of(*deltas):
-    return fold(*(chunk(delta) for delta in deltas))["choices"][0]["message"]
-
-
 def test_nothing_at_all():
     assert fold() == {"object": "chat.completion", "choices": []}
 
 
+SEARCH = {"index": 0, "type": "search"}
+THOUGHT, SECRET = {"type": "t", "index": 0}, {"type": "e", "index": 0, "data": "x"}
+
+
 @pytest.mark.parametrize(
-    ("deltas", "message"),
+    ("name", "values", "folded"),
     [
-        ([{"content": None}, {"content": None}], {"content": None}),
-        ([{"content": ""}, {"content": None}], {"content": ""}),
-        ([{"role": "assistant"}, {"role": "assistant"}], {"content": None}),
-        ([{"refusal": "n"}, {"refusal": "o"}], {"content": None, "refusal": "no"}),
-        (
-            [{"reasoning_content": "a", "content": None}, {"reasoning_content": "b"}],
-            {"content": None, "reasoning_content": "ab"},
-        ),
-        ([{"reasoning": "a"}, {"reasoning": "b"}], {"content": None, "reasoning": "ab"}),
-        # A label that is repeated is not a text in pieces.
-        ([{"channel": "x"}, {"channel": "x"}], {"content": None, "channel": "x"}),
-        ([{"odd": {"a": 1}}, {"odd": {"b": 2}}], {"content": None, "odd": {"b": 2}}),
-        (
-            [{"annotations": [{"url": 1}]}, {"annotations": [{"url": 2}, "odd"]}],
-            {"content": None, "annotations": [{"url": 1}, {"url": 2}, "odd"]},
-        ),
+        ("content", (None, None), None),
+        ("content", ("", None), ""),
+        ("role", ("assistant", "assistant"), "assistant"),
+        ("refusal", ("n", "o"), "no"),
+        ("reasoning_content", ("a", None, "b"), "ab"),
+        ("reasoning", ("a", "b"), "ab"),
+        ("channel", ("x", "x"), "x"),  # a label that is repeated is not a text in pieces
+        ("odd", ({"a": 1}, {"b": 2}), {"b": 2}),
+        ("annotations", ([{"url": 1}], [{"url": 2}, "odd"]), [{"url": 1}, {"url": 2}, "odd"]),
         # Groq sends an executed tool again with its output.
         (
-            [
-                {"executed_tools": [{"index": 0, "type": "search", "output": None}]},
-                {"executed_tools": [{"index": 0, "type": "search", "output": "o"}]},
-                {"executed_tools": [{"index": 0, "type": "search", "output": None}]},
-            ],
-            {"content": None, "executed_tools": [{"index": 0, "type": "search", "output": "o"}]},
+            "executed_tools",
+            [[{**SEARCH, "output": output}] for output in (None, "o", None)],
+            [{**SEARCH, "output": "o"}],
         ),
+        (
+            "audio",
+            ("odd", {"transcript": "He"}, {"data": "A", "transcript": None}, {"transcript": "llo"}),
+            {"data": "A", "transcript": "Hello"},
+        ),
+        ("audio", ({"id": "x", "data": "AA"}, {"data": "BB"}), {"id": "x", "data": "AABB"}),
         # OpenRouter streams the texts of reasoning details by type and index.
         (
-            [
-                {"audio": "odd"},
-                {"audio": {"id": "x", "transcript": "He"}},
-                {"audio": {"data": "AA", "transcript": None}},
-                {"audio": {"data": "BB", "transcript": "llo"}},
-                {"reasoning_details": [{"type": "t", "index": 0, "text": "a", "format": None}]},
-                {"reasoning_details": [{"type": "t", "index": 0, "text": "b", "signature": "s"}]},
-                {"reasoning_details": [{"type": "e", "index": 0, "data": "x"}]},
-                {"reasoning_details": [{"type": "t", "index": 0, "text": None}]},
-            ],
-            {
-                "content": None,
-                "audio": {"id": "x", "data": "AABB", "transcript": "Hello"},
-                "reasoning_details": [
-                    {"type": "t", "index": 0, "text": "ab", "format": None, "signature": "s"},
-                    {"type": "e", "index": 0, "data": "x"},
-                ],
-            },
+            "reasoning_details",
+            (
+                [{**THOUGHT, "text": "a", "format": None}],
+                [{**THOUGHT, "text": "b", "signature": "s"}],
+                [SECRET],
+                [{**THOUGHT, "text": None}],
+            ),
+            [{**THOUGHT, "text": "ab", "format": None, "signature": "s"}, SECRET],
         ),
         # Content as parts, and as parts and text.
-        ([{"content": [{"a": 1}]}, {"content": [{"b": 2}]}], {"content": [{"a": 1}, {"b": 2}]}),
+        ("content", ([{"a": 1}], [{"b": 2}]), [{"a": 1}, {"b": 2}]),
         (
-            [{"content": text} for text in ("a", "b", [{"a": 1}], "d", [{"a": 1}], "e", "f")],
-            {"content": [text_part("ab"), {"a": 1}, text_part("d"), {"a": 1}, text_part("ef")]},
+            "content",
+            ("a", "b", [{"a": 1}], "d", [{"a": 1}], "e", "f"),
+            [text_part("ab"), {"a": 1}, text_part("d"), {"a": 1}, text_part("ef")],
         ),
         (
-            [{"function_call": {"name": "f", "arguments": ""}}]
-            + [{"function_call": {"arguments": text}} for text in ("{", "}")],
-            {"content": None, "function_call": {"name": "f", "arguments": "{}"}},
+            "function_call",
+            ({"name": "f", "arguments": ""}, {"arguments": "{"}, {"arguments": "}"}),
+            {"name": "f", "arguments": "{}"},
         ),
-        ([{"tool_calls": []}], {"content": None}),
-        ([{"tool_calls": {"odd": 1}}], {"content": None, "tool_calls": {"odd": 1}}),
+        ("tool_calls", ([],), None),
+        ("tool_calls", ({"odd": 1},), {"odd": 1}),
     ],
 )
-def test_members_of_deltas(deltas, message):
-    assert message_of(*deltas) == {"role": "assistant", **message}
+def test_the_values_of_a_member_are_folded(name, values, folded):
+    message = fold(*(chunk({name: value}) for value in values))["choices"][0]["message"]
+    assert {name: None} | message == {"role": "assistant", "content": None} | {name: folded}
 
 
 def test_logprobs_are_joined():

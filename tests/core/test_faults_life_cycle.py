@@ -11,6 +11,7 @@ import time
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,11 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.io import httpx_adapter
+from runcrate_core.protocol.chat_accumulator import CompletionContext
+from runcrate_core.protocol.downloads import download_flow
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request
+from runcrate_core.protocol.steps import InvokeCallback, ReadBytes
+from runcrate_core.protocol.stream_start import StreamRequest, open_stream
 from tests.core.both_clients import new_client
 from tests.core.cloud import in_child
 from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
@@ -64,6 +70,31 @@ def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
                 run_once(once())
             gc.collect()
         assert [loop() for loop in ended[:2]] == [None, None]
+
+
+def downloading(client: rc.Runcrate, folder: Path) -> Any:
+    return download_flow(f"{client._driver.config.inference_url}/file", folder / "file")
+
+
+def opening(client: rc.Runcrate, _: Path) -> Any:
+    request = json_request(Surface.INFERENCE, "POST", "/chat/completions", retry=RetrySafety.SAFE)
+    asked = StreamRequest(request, CompletionContext())
+    return open_stream(asked, client._driver.context, idle_s=10)
+
+
+@pytest.mark.parametrize(
+    ("start", "last"),
+    [(downloading, ReadBytes), (opening, ReadBytes), (opening, InvokeCallback)],
+)
+def test_40_a_flow_that_is_abandoned_with_its_loop_only_cleans_up(tmp_path, start, last):
+    with ScriptedServer(stream_reply(sse(text_chunk("a")))) as server:
+        with new_client(server.url, on_request=lambda _: None) as client:
+            flow = start(client, tmp_path)
+            step = next(flow)
+            while not isinstance(step, last):
+                step = flow.send(client._driver._do(step))
+            flow.close()  # which raises if the flow asks for anything more
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

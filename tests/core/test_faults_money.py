@@ -15,7 +15,7 @@ import pytest
 import runcrate_core as rc
 from tests.core.agents import LIMITS, Guard
 from tests.core.both_clients import new_client
-from tests.core.cloud import Both, sent
+from tests.core.cloud import sent
 from tests.servers import Reply, ScriptedServer
 
 MADE = {"id": "i-1", "name": "training", "status": "pending"}
@@ -75,10 +75,9 @@ def test_18_another_instance_of_the_same_name_is_not_taken_for_it(failure, other
     failure(rc.AmbiguousLaunchError, *replies, **create, sent=sent, match=problem)
 
 
-def test_19_a_launch_that_never_left_is_repeated(is_async):
-    with Both("http://127.0.0.1:9", "rc_live_test", is_async=is_async, max_retries=2) as both:
-        with pytest.raises(rc.APIConnectionError) as caught:
-            both("instances.create", **LAUNCH)
+def test_19_a_launch_that_never_left_is_repeated(at):
+    with pytest.raises(rc.APIConnectionError) as caught:
+        at("http://127.0.0.1:9", max_retries=2)("instances.create", **LAUNCH)
     assert caught.value.attempts == 3
     assert not isinstance(caught.value, rc.AmbiguousLaunchError)
 

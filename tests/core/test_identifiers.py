@@ -41,19 +41,12 @@ def test_an_artifact_path_never_leaves_its_job(value):
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (None, "must be text"),
-        (7, "must be text"),
-        (b"id", "must be text"),
-        ("", "is empty"),
-        ("\t ", "is empty"),
+        *((other, "must be text") for other in (None, 7, b"id")),
+        *((blank, "is empty") for blank in ("", "\t ")),
         ("x" * (MAX_SEGMENT_LENGTH + 1), "513 characters"),
-        ("a\nb", "control character"),
-        ("a\x7f", "control character"),
+        *((control, "control character") for control in ("a\nb", "a\x7f")),
         ("a\ud800", "lone surrogate"),
-        (".", "path segment"),
-        ("..", "path segment"),
-        ("a/..", "path segment"),
-        ("a\\..\\b", "path segment"),
+        *((dots, "path segment") for dots in (".", "..", "a/..", "a\\..\\b")),
     ],
 )
 def test_44_what_is_no_identifier_is_refused_by_name(bad, problem):
