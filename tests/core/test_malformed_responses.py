@@ -56,11 +56,7 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (VECTORS, Reply(json={"data": [{"embedding": "AAA="}, {"embedding": [1.0]}]}), "base64"),
     (VECTORS, Reply(json={"data": [{"embedding": ["x"]}, {"embedding": [1]}]}), "data.0.embedding"),
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}), "lengths (1, 2)"),
-    (
-        VECTORS,
-        raw_reply(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'),
-        "text 0 holds NaN",
-    ),
+    (VECTORS, raw_reply(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'), "text 0 holds"),
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": ["inf"]}]}), "text 1 holds"),
     (IMAGES, Reply(json={"data": []}), ""),
     (IMAGES, Reply(json={"data": [{"revised_prompt": "x"}]}), ""),
@@ -80,6 +76,7 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
 ]
 
 
+VOLUME: dict[str, Any] = {"name": "n", "size_gb": 1}
 ODD_CHOICE = {"index": None, "message": {"role": None, "content": "hi"}}
 ODD: list[tuple[Call, dict[str, Any]]] = [
     (CHAT, {"id": None, "model": 5, "usage": {"total_tokens": 2.5}, "choices": [ODD_CHOICE]}),
@@ -88,10 +85,7 @@ ODD: list[tuple[Call, dict[str, Any]]] = [
         ("billing.top_up", {"amount_usd": 20}),
         {"id": "t", "amount_usd": 20, "idempotency_key": "k", "expires_at": "", "reason": {}},
     ),
-    (
-        ("storage.create", {"name": "n", "size_gb": 1, "region": "r"}),
-        {"id": "s", "name": "n", "size_gb": 1, "created_at": "soon"},
-    ),
+    (("storage.create", VOLUME | {"region": "r"}), VOLUME | {"id": "s", "created_at": "soon"}),
     (("models.list", {}), {"data": [{"id": "m", "context_length": "128k", "input_modalities": 1}]}),
     (IMAGES, {"created": "now", "data": [{"b64_json": "iVBORw0KGgo=", "revised_prompt": 5}]}),
     (VECTORS, {"usage": "free", "data": [{"embedding": [1]}, {"embedding": [2]}]}),

@@ -16,6 +16,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 SCHEDULE = {"kind": "job", "spec": JOB}
+NIGHTLY = {"kind": "job", "cron": "0 2 * * *"}
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the mistake
 NO_MOMENTS = (NAIVE, "2026-10-21T02:00:00", "tomorrow")
 BOTH_TIMES = {"run_at": datetime(2026, 1, 1, tzinfo=UTC), "cron": "0 2 * * *"}
@@ -56,11 +57,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.run", JOB | {"max_retires": 2}, "is `max_retries` meant"),
     ("jobs.run_group", JOB | {"count": 2, "maxparallel": 1}, "is `max_parallel` meant"),
     ("jobs.rerun", {"job_id": "j", "max_runtime_minuts": 5}, "is `max_runtime_minutes` meant"),
-    (
-        "schedules.create",
-        {"kind": "job", "cron": "0 2 * * *", "spec": JOB | {"max_retires": 2}},
-        "is `max_retries` meant",
-    ),
+    ("schedules.create", NIGHTLY | {"spec": JOB | {"max_retires": 2}}, "is `max_retries` meant"),
     ("ssh_keys.create", {"name": "k", "public_key": "-----BEGIN PRIVATE KEY-----"}, "private key"),
     *(
         ("jobs.run", JOB | {field: 2}, f"{field} are for `run_group`")

@@ -27,7 +27,8 @@ def assemble(chunks):
     Naive consumers join the pieces by their index alone.
     """
     assembler, joined = ToolCallAssembler(), {}
-    for pieces in chunks:
+    for chunk_or_piece in chunks:
+        pieces = chunk_or_piece if isinstance(chunk_or_piece, list) else [chunk_or_piece]
         chunk = [piece(*one) if isinstance(one, tuple) else copy.deepcopy(one) for one in pieces]
         assembler.repair(chunk)
         for delta in chunk:
@@ -49,7 +50,7 @@ Y, Y_1, Y_2 = '{"y": 2}', '{"y"', ": 2}"  # those of `g`
 A, B = ("a", "f", X), ("b", "g", Y)
 UNNAMED_A, UNNAMED_B = (_, "f", X), (_, "g", Y)
 
-# Chunks of pieces (index, id, name, arguments), and the calls (id, name, arguments).
+# Chunks of one or more pieces (index, id, name, arguments), and the calls that they are.
 CASES = {
     "interleaved": (
         [
@@ -60,10 +61,7 @@ CASES = {
         [A, B],
     ),
     "whole calls in one chunk without index": ([[(_, "a", "f", X), (_, "b", "g", Y)]], [A, B]),
-    "whole calls without index and id": (
-        [[(_, _, "f", X)], [(_, _, "g", Y)]],
-        [UNNAMED_A, UNNAMED_B],
-    ),
+    "whole calls without index and id": ([(_, _, "f", X), (_, _, "g", Y)], [UNNAMED_A, UNNAMED_B]),
     "twice the same function, without index and id": (
         [[(_, _, "f", X), (_, _, "f", X)]],
         [UNNAMED_A, UNNAMED_A],
@@ -73,15 +71,15 @@ CASES = {
         [A, B],
     ),
     "index 0 for each whole call without id": (
-        [[(0, _, "f", X)], [(0, _, "g", Y)]],
+        [(0, _, "f", X), (0, _, "g", Y)],
         [UNNAMED_A, UNNAMED_B],
     ),
     "name in each piece, no id": (
-        [[(0, _, "f", text)] for text in ('{"x": ', "{}", "}", "")],
+        [(0, _, "f", text) for text in ('{"x": ', "{}", "}", "")],
         [(_, "f", '{"x": {}}')],
     ),
     "id in each piece, no index": (
-        [[(_, "a", "f", X_1), (_, "b", "g", Y_1)], [(_, "b", _, Y_2)], [(_, "a", _, X_2)]],
+        [[(_, "a", "f", X_1), (_, "b", "g", Y_1)], (_, "b", _, Y_2), (_, "a", _, X_2)],
         [A, B],
     ),
     "parallel calls continued in their order": (
@@ -89,37 +87,33 @@ CASES = {
         [A, B],
     ),
     "the end of a call and the start of the next in one chunk": (
-        [[(_, "a", "f", X_1)], [(_, _, _, X_2), (_, "b", "g", Y)]],
+        [(_, "a", "f", X_1), [(_, _, _, X_2), (_, "b", "g", Y)]],
         [A, B],
     ),
-    "first index is 1": ([[(1, "a", "f", X)], [(2, "b", "g", Y)]], [A, B]),
-    "later call comes first": ([[(1, "b", "g", Y)], [(0, "a", "f", X)]], [A, B]),
+    "first index is 1": ([(1, "a", "f", X), (2, "b", "g", Y)], [A, B]),
+    "later call comes first": ([(1, "b", "g", Y), (0, "a", "f", X)], [A, B]),
     "an index that had to be given away": (
-        [
-            [(0, "a", "f", X), (0, "b", "g", ""), (1, "c", "h", "")],
-            [(1, _, _, "{}")],
-            [(0, _, _, Y)],
-        ],
+        [[(0, "a", "f", X), (0, "b", "g", ""), (1, "c", "h", "")], (1, _, _, "{}"), (0, _, _, Y)],
         [A, B, ("c", "h", "{}")],
     ),
     "arguments as object and null": (
-        [[(0, "a", "f", {"x": 1})], [{"index": 0, "function": {"arguments": None}}]],
+        [(0, "a", "f", {"x": 1}), [{"index": 0, "function": {"arguments": None}}]],
         [A],
     ),
-    "no function at all": ([[{"index": 0, "id": "a", "function": None}], [(0, _, "f", X)]], [A]),
-    "index alone first": ([[{"index": 0}], [(0, "a", "f", X)]], [A]),
-    "index only later": ([[(_, "a", "f", X_1)], [(0, _, _, X_2)], [(0, _, _, "")]], [A]),
-    "late id": ([[(_, _, "f", X_1)], [(_, "a", _, X_2)], [(_, "a", _, "")]], [A]),
+    "no function at all": ([[{"index": 0, "id": "a", "function": None}], (0, _, "f", X)], [A]),
+    "index alone first": ([[{"index": 0}], (0, "a", "f", X)], [A]),
+    "index only later": ([(_, "a", "f", X_1), (0, _, _, X_2), (0, _, _, "")], [A]),
+    "late id": ([(_, _, "f", X_1), (_, "a", _, X_2), (_, "a", _, "")], [A]),
     "two calls under one id": (
-        [[(0, "a", "f", X_1)], [(1, "a", "g", Y_1)], [(1, "a", _, Y_2)], [(0, "a", _, X_2)]],
+        [(0, "a", "f", X_1), (1, "a", "g", Y_1), (1, "a", _, Y_2), (0, "a", _, X_2)],
         [A, ("a_2", *B[1:])],
     ),
     "two whole calls under one id, with index 0": (
-        [[(0, "a", "f", X)], [(0, "a", "f", Y)]],
+        [(0, "a", "f", X), (0, "a", "f", Y)],
         [A, ("a_2", "f", Y)],
     ),
     "two whole calls under one id, without index": (
-        [[(_, "a", "f", X)], [(_, "a", "f", Y)]],
+        [(_, "a", "f", X), (_, "a", "f", Y)],
         [A, ("a_2", "f", Y)],
     ),
     "another id in each piece": (
@@ -135,29 +129,29 @@ CASES = {
         [A, B],
     ),
     "index 0 and the same function for each call, interleaved by id": (
-        [[(0, "a", "f", X_1)], [(0, "b", "f", Y_1)], [(0, "a", _, X_2), (0, "b", _, Y_2)]],
+        [(0, "a", "f", X_1), (0, "b", "f", Y_1), [(0, "a", _, X_2), (0, "b", _, Y_2)]],
         [A, ("b", "f", Y)],
     ),
     "another id in each piece, no index": (
-        [[(_, "a", "f", X_1)], [(_, "p", _, X_2)], [(_, "b", "g", Y)]],
+        [(_, "a", "f", X_1), (_, "p", _, X_2), (_, "b", "g", Y)],
         [A, B],
     ),
-    "another index with a known id and no name": ([[(0, "a", "f", X_1)], [(1, "a", _, X_2)]], [A]),
+    "another index with a known id and no name": ([(0, "a", "f", X_1), (1, "a", _, X_2)], [A]),
     "the whole call again at its end": (
-        [[(0, "a", "f", X_1)], [(0, _, _, X_2)], [(0, "a", "f", X)]],
+        [(0, "a", "f", X_1), (0, _, _, X_2), (0, "a", "f", X)],
         [A],
     ),
-    "name after the first arguments": ([[(0, "a", _, X_1)], [(0, _, "f", X_2)]], [A]),
-    "name in pieces": ([[(0, "a", "get", "")], [(0, _, "_it", "")]], [("a", "get_it", "")]),
-    "arguments without any mark come first": ([[(_, _, _, "{}")]], [(_, "", "{}")]),
-    "index as text": ([[("0", "a", "f", X_1)], [("0", _, _, X_2)]], [A]),
-    "index that is none": ([[(-1, "a", "f", X_1)], [(True, _, _, X_2)]], [A]),
+    "name after the first arguments": ([(0, "a", _, X_1), (0, _, "f", X_2)], [A]),
+    "name in pieces": ([(0, "a", "get", ""), (0, _, "_it", "")], [("a", "get_it", "")]),
+    "arguments without any mark come first": ([(_, _, _, "{}")], [(_, "", "{}")]),
+    "index as text": ([("0", "a", "f", X_1), ("0", _, _, X_2)], [A]),
+    "index that is none": ([(-1, "a", "f", X_1), (True, _, _, X_2)], [A]),
     "arguments closed, name again without arguments": (
-        [[(0, _, "f", X)], [(0, _, "f", "")]],
+        [(0, _, "f", X), (0, _, "f", "")],
         [UNNAMED_A],
     ),
     "arguments that only look closed": (
-        [[(_, _, "f", '{"x": {}')], [(_, _, "f", "}")]],
+        [(_, _, "f", '{"x": {}'), (_, _, "f", "}")],
         [(_, "f", '{"x": {}}')],
     ),
 }
