@@ -70,7 +70,8 @@ def make(scripted, tmp_path):
 def test_images_are_saved_in_the_directory_under_generated_names(make):
     directory = make.directory / "deep" / "down"
     using = {"directory": directory, "keep_content": True}
-    result = make("images", IMAGE, using=using, count=2, seed=2**31 - 1, width=256, height=512)
+    asked = {"seed": 2**31 - 1, "width": 256, "height": 512}
+    result = make("images", IMAGE, using=using, count=2, **asked)
     assert [body["seed"] for body in make.sent] == [2**31 - 1, 0]
     assert make.sent[0]["width"] == 256
     assert "image" not in make.sent[0]
@@ -85,9 +86,7 @@ def test_images_are_saved_in_the_directory_under_generated_names(make):
             for path, seed in zip(paths, (2**31 - 1, 0), strict=True)
         ],
         "model": make.generator.image_model,
-        "seed": 2**31 - 1,
-        "width": 256,
-        "height": 512,
+        **asked,
         "cost_usd": 0.006,
         "cost_source": "catalogue",
     }

@@ -19,11 +19,8 @@ from runcrate_core.protocol.rate_limiter import (
 
 
 def headers(limit: int, remaining: int, reset: float | str) -> dict[str, str]:
-    return {
-        "x-ratelimit-limit": str(limit),
-        "x-ratelimit-remaining": str(remaining),
-        "x-ratelimit-reset": str(reset),
-    }
+    state = {"limit": limit, "remaining": remaining, "reset": reset}
+    return {f"x-ratelimit-{name}": str(value) for name, value in state.items()}
 
 
 def test_headers_are_read_when_there_are_any():
@@ -36,53 +33,51 @@ def test_headers_are_read_when_there_are_any():
     assert RateLimit.read({"x-ratelimit-limit": "many"}) == RateLimit(None, None, None)
 
 
+def wait_of(limiter: RateLimiter, now: float = 0.0, draw: float = 0.0) -> float:
+    return limiter.acquire(now, lambda: draw)
+
+
 @pytest.mark.parametrize(("answered", "go_out"), [(True, 500), (False, 1)])
 def test_before_the_first_response_only_so_many_go_out(answered, go_out):
     limiter = RateLimiter()
-    assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
-    assert 0 < limiter.acquire(0.0, lambda: 0.0) < 0.1
+    assert [wait_of(limiter) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
+    assert 0 < wait_of(limiter) < 0.1
     limiter.release(None, answered=answered, now=0.0)
-    assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(go_out)] == [0.0] * go_out
-    assert (limiter.acquire(0.0, lambda: 0.0) > 0) is not answered
+    assert [wait_of(limiter) for _ in range(go_out)] == [0.0] * go_out
+    assert (wait_of(limiter) > 0) is not answered
 
 
-def test_a_spent_window_is_waited_for():
+# Calls under way, the state that the first response reports, and when further calls wait how long.
+SPENT = [(1.0, 0.0), (1.0, 29.0), *[(30.0, 0.0)] * 10, (30.0, WINDOW_S)]
+ODD_STATES = [RateLimit(10, 0, None), RateLimit(10, None, 3.0), RateLimit(10, 0, 9999.0)]
+
+
+@pytest.mark.parametrize(
+    ("under_way", "state", "waits"),
+    [
+        (1, RateLimit(10, 1, 30.0), SPENT),
+        # Calls under way count before the server counts them.
+        (3, RateLimit(10, 4, 30.0), [(0.0, 0.0), (0.0, 0.0), (0.0, 30.0)]),
+        # What makes no sense holds nothing back.
+        *((1, state, [(0.0, 0.0)]) for state in ODD_STATES),
+    ],
+)
+def test_a_spent_window_is_waited_for(under_way, state, waits):
     limiter = RateLimiter()
-    limiter.acquire(0.0, lambda: 0.0)
-    limiter.release(RateLimit(10, 1, 30.0), answered=True, now=0.0)
-    assert limiter.acquire(1.0, lambda: 0.0) == 0.0
-    assert limiter.acquire(1.0, lambda: 0.0) == 29.0
-    assert limiter.acquire(1.0, lambda: 1.0) == 29.25
-    assert [limiter.acquire(30.0, lambda: 0.0) for _ in range(10)] == [0.0] * 10
-    assert limiter.acquire(30.0, lambda: 0.0) == WINDOW_S
-
-
-def test_calls_under_way_are_counted_before_the_server_counts_them():
-    limiter = RateLimiter()
-    for _ in range(3):
-        limiter.acquire(0.0, lambda: 0.0)
-    limiter.release(RateLimit(10, 4, 30.0), answered=True, now=0.0)
-    assert [limiter.acquire(0.0, lambda: 0.0) for _ in range(2)] == [0.0, 0.0]
-    assert limiter.acquire(0.0, lambda: 0.0) == 30.0
+    for _ in range(under_way):
+        wait_of(limiter)
+    limiter.release(state, answered=True, now=0.0)
+    assert [(now, wait_of(limiter, now)) for now, _ in waits] == waits
 
 
 def test_a_new_window_replaces_the_old_one():
     limiter = RateLimiter()
-    limiter.acquire(0.0, lambda: 0.0)
+    wait_of(limiter)
     limiter.release(RateLimit(10, 0, 5.0), answered=True, now=0.0)
-    assert limiter.acquire(5.0, lambda: 0.0) == 0.0
-    limiter.release(RateLimit(10, 9, 60.0), answered=True, now=5.0)
-    assert limiter.acquire(6.0, lambda: 0.0) == 0.0
-
-
-@pytest.mark.parametrize(
-    "state", [RateLimit(10, 0, None), RateLimit(10, None, 3.0), RateLimit(10, 0, 9999.0)]
-)
-def test_headers_that_make_no_sense_hold_nothing_back(state):
-    limiter = RateLimiter()
-    limiter.acquire(0.0, lambda: 0.0)
-    limiter.release(state, answered=True, now=0.0)
-    assert limiter.acquire(0.0, lambda: 0.0) == 0.0
+    assert (wait_of(limiter), wait_of(limiter, draw=1.0)) == (5.0, 5.25)
+    assert wait_of(limiter, 5.0) == 0.0
+    limiter.release(RateLimit(10, 0, 20.0), answered=True, now=5.0)  # it ends before it was to
+    assert wait_of(limiter, 6.0) == 19.0
 
 
 def client_of(handle: Any) -> rc.AsyncRuncrate:

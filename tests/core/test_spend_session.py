@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -18,7 +19,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.spending import cleanup
 from tests.core.agents import start
-from tests.core.both_clients import awaited, entered
+from tests.core.both_clients import awaited, entered, new_client
 from tests.core.cloud import respond
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -29,14 +30,14 @@ def guard() -> rc.SpendGuard:
     return rc.SpendGuard(LIMITS)
 
 
+def new(cloud: Any, *, is_async: bool = False) -> Any:
+    return new_client(cloud.base_url, is_async=is_async, key=cloud.api_key, max_retries=0)
+
+
 @pytest.fixture
 def client(cloud: Any) -> Iterator[rc.Runcrate]:
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url, max_retries=0) as client:
+    with new(cloud) as client:
         yield client
-
-
-def async_(cloud: Any) -> rc.AsyncRuncrate:
-    return rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url, max_retries=0)
 
 
 @pytest.fixture
@@ -45,9 +46,7 @@ def opened(cloud: Any, is_async: bool, guard: rc.SpendGuard) -> Any:
 
     @asynccontextmanager
     async def open_session(used: Any = guard, **options: Any) -> AsyncIterator[Any]:
-        kind = rc.AsyncRuncrate if is_async else rc.Runcrate
-        made = kind(cloud.api_key, base_url=cloud.base_url, max_retries=0)
-        async with entered(made) as client, AsyncExitStack() as stack:
+        async with entered(new(cloud, is_async=is_async)) as client, AsyncExitStack() as stack:
             session = rc.SpendSession(used, client, **options)
             if is_async:
                 await stack.enter_async_context(session)
@@ -114,7 +113,7 @@ def test_one_client_serves_both_kinds(cloud, client, guard):
     with rc.SpendSession(guard, rt.SyncAsyncClients(client)) as sync:
         client.run(start(guard))
     assert len(sync.report.ended) == 1
-    with rc.SpendSession(guard, async_(cloud)) as again:
+    with rc.SpendSession(guard, new(cloud, is_async=True)) as again:
         client.run(start(guard))
     assert len(again.report.ended) == 1
 
@@ -149,7 +148,7 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(cloud, guard, wh
     started = asyncio.Event()
 
     async def agent():
-        async with async_(cloud) as client, rc.SpendSession(guard, client):
+        async with new(cloud, is_async=True) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.3)
             started.set()
@@ -174,7 +173,7 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, 
     cloud.fail("POST /instances", latency_s=0.3)
 
     async def agent():
-        async with async_(cloud) as client, rc.SpendSession(guard, client):
+        async with new(cloud, is_async=True) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
 
     task = asyncio.create_task(agent())
@@ -302,32 +301,22 @@ def test_five_signals_leave_the_body_once_and_end_everything(opened, cloud, guar
 def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(cloud, client):
     cloud.clock_speed = 0  # nothing becomes ready
     box = rt.AgentToolbox(limits=LIMITS, poll_interval=60)
-    outcomes: list[object] = []
-
-    def wait(instance_id):
-        asked = box.run_tool("runcrate_wait_for_instance", {"instance_id": instance_id})
-        try:
-            outcomes.append(client.run(asked))
-        except rc.RuncrateError as error:
-            outcomes.append(error)
+    waits: list[Future[Any]] = []
 
     def body():
-        with box.session(client):
+        with box.session(client), ThreadPoolExecutor(1) as pool:  # which joins on its way out
             instance = client.run(start(box.guard))
-            thread = threading.Thread(target=wait, args=[instance.id])
-            thread.start()
+            asked = box.run_tool("runcrate_wait_for_instance", {"instance_id": instance.id})
+            waits.append(pool.submit(client.run, asked))
             while not any(entry.route.endswith("/status") for entry in cloud.requests):
                 time.sleep(0.01)
-            try:
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(5)
-            finally:
-                thread.join(5)  # as executors do on their way out
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
 
     with pytest.raises(KeyboardInterrupt):
         body()
-    [outcome] = outcomes
-    assert "session is closing" in str(outcome)
+    with pytest.raises(rc.RuncrateError, match="session is closing"):
+        waits[0].result()
     assert cloud.world.live_instances == {}
     # Outside of the session the same tools go on looking.
     listing = client.run(box.run_tool("runcrate_list_instances", {"include_ended": True}))

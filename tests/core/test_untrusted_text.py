@@ -27,13 +27,13 @@ def test_marks_of_speakers_are_broken(text):
     assert all(character.isprintable() or character == "\n" for character in shown)
 
 
+ORDINARY = "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (
-            "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\r\n",
-            "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\n",
-        ),
+        (f"{ORDINARY}\r\n", f"{ORDINARY}\n"),
         ("a\n\n  system : b\nuser\n: c", "a\n\n|   system : b\nuser\n: c"),
     ],
 )

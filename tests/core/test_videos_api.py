@@ -70,16 +70,9 @@ def test_a_failed_video_names_the_reason_and_one_that_is_not_done_is_not_there(
 def test_given_arguments_are_sent(scripted, tmp_path):
     path = tmp_path / "first_frame.png"
     path.write_bytes(PNG)
-    options: dict[str, Any] = {
-        "model": "some-img2vid-model",
-        "start_image": "https://example.com/a.png",
-        "seed": 42,
-        "negative_prompt": "blurry",
-        "width": 640,
-        "height": 360,
-        "aspect_ratio": "16:9",
-        "fps": 24,
-    }
+    form = {"width": 640, "height": 360, "aspect_ratio": "16:9", "fps": 24}
+    source = {"model": "some-img2vid-model", "start_image": "https://example.com/a.png"}
+    options: dict[str, Any] = form | source | {"seed": 42, "negative_prompt": "blurry"}
     server, both = scripted(job("queued", created_at=1_795_255_200))
     for duration in (6, 6.0, 5.5):
         trace = {"extra_headers": {"x-trace": "1"}}
