@@ -200,12 +200,13 @@ class GetJobLogs(JobArguments):
 )
 def get_job_logs(context: ToolContext, args: GetJobLogs) -> ResultFlow:
     """Show the newest output of a job."""
-    log, after = "", args.after
+    log, cursor = "", job_logs.LogCursor(args.after)
     for _ in range(MAX_LOG_PAGES):
-        page = yield from job_logs.logs(args.job_id, after=after)
-        log += "".join(chunk.text for chunk in page.chunks)
-        is_last = page.done or not page.chunks or page.cursor <= after
-        after = max(after, page.cursor)
+        page = yield from job_logs.logs(args.job_id, after=cursor.after)
+        fresh, further = cursor.advance(page)
+        log += "".join(chunk.text for chunk in fresh)
+        is_last = page.done or not page.chunks or further.after <= cursor.after
+        cursor = further
         if is_last:
             break
     shown, left_out = context.sanitizer.tail(log, args.max_characters)
@@ -213,7 +214,7 @@ def get_job_logs(context: ToolContext, args: GetJobLogs) -> ResultFlow:
         job_id=context.sanitizer.name(page.job_id or args.job_id),
         status=context.sanitizer.name(page.status),
         complete=page.done,
-        cursor=after,
+        cursor=cursor.after,
         characters_left_out=left_out or None,
         log=untrusted(shown),
         note=UNTRUSTED_NOTE if shown else "There is no new output.",

@@ -121,7 +121,53 @@ def follow_logs(
         ```
     """
     logs(job_id)  # refuses an invalid identifier now, not when the iterator is first used
-    return _pieces(_LogPosition(job_id, timeout, after))
+    return _pieces(_LogPosition(job_id, timeout, LogCursor(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class LogCursor:
+    """Place in a job's output up to which it was read.
+
+    Attributes:
+        after: The `after` of the next page.
+        last_page: The pieces of the last page that had new ones.
+        last_numbered: The last piece that had a number.
+    """
+
+    after: int = 0
+    last_page: tuple[JobLogChunk, ...] = ()
+    last_numbered: JobLogChunk | None = None
+
+    def advance(self, page: JobLogs) -> tuple[list[JobLogChunk], LogCursor]:
+        """Return the pieces of a page that were not given before, and the place behind it.
+
+        A server may go back further than it was asked to, or never move its cursor.
+        """
+        moved = page.cursor > self.after
+        fresh = [
+            chunk
+            for index, chunk in enumerate(page.chunks)
+            if not (
+                self._is_repeated(chunk)
+                or (not moved and self.last_page[index : index + 1] == (chunk,))
+            )
+        ]
+        numbered = [chunk for chunk in fresh if chunk.seq is not None]
+        return fresh, LogCursor(
+            max(self.after, page.cursor),
+            tuple(page.chunks) if fresh else self.last_page,
+            numbered[-1] if numbered else self.last_numbered,
+        )
+
+    def _is_repeated(self, chunk: JobLogChunk) -> bool:
+        """Return whether a piece was given before the last one that has a number.
+
+        A later attempt of the job may be numbered from the beginning: its pieces are younger.
+        """
+        last = self.last_numbered
+        if last is None or chunk.seq is None or last.seq is None or chunk.seq > last.seq:
+            return False
+        return chunk.ts is None or last.ts is None or chunk.ts <= last.ts
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +176,11 @@ class _LogPosition:
 
     job_id: str
     timeout: float | None
-    after: int
+    cursor: LogCursor
     started_at: float | None = None
     pause_s: float = 0.0
     status: str | None = None
     reads_after_end: int = 0
-    last_page: tuple[JobLogChunk, ...] = ()
-    last_numbered: JobLogChunk | None = None
 
 
 def _pieces(here: _LogPosition) -> Flow[PageData[JobLogChunk]]:
@@ -148,7 +192,7 @@ def _pieces(here: _LogPosition) -> Flow[PageData[JobLogChunk]]:
     if here.pause_s:
         yield Sleep(here.pause_s)
     try:
-        page = yield from logs(here.job_id, after=here.after, follow=left > SERVER_HOLD_S)
+        page = yield from logs(here.job_id, after=here.cursor.after, follow=left > SERVER_HOLD_S)
     except NotFoundError:
         # What was just submitted may not be visible everywhere at once.
         if here.status is not None or now - started_at > CREATION_LAG_S:
@@ -158,45 +202,25 @@ def _pieces(here: _LogPosition) -> Flow[PageData[JobLogChunk]]:
     # Some output may be written after the job has ended; a server that never says `done` must not
     # be asked for it for ever.
     is_over = page.status.lower() in JOB_TERMINAL_STATUSES
-    moved = page.cursor > here.after
+    fresh, cursor = here.cursor.advance(page)
+    moved = cursor.after > here.cursor.after
     reads_after_end = here.reads_after_end + 1 if is_over and not moved else 0
-    fresh = [
-        chunk
-        for index, chunk in enumerate(page.chunks)
-        if not (
-            _is_repeated(chunk, here.last_numbered)
-            or (not moved and here.last_page[index : index + 1] == (chunk,))
-        )
-    ]
-    numbered = [chunk for chunk in fresh if chunk.seq is not None]
     further = replace(
         here,
         started_at=started_at,
-        after=max(here.after, page.cursor),
+        cursor=cursor,
         pause_s=0.0 if page.chunks and moved else EMPTY_READ_GAP_S,
         status=page.status,
         reads_after_end=reads_after_end,
-        last_page=tuple(page.chunks) if fresh else here.last_page,
-        last_numbered=numbered[-1] if numbered else here.last_numbered,
     )
     ends = page.done or reads_after_end >= MAX_READS_AFTER_END
     return PageData(fresh, None if ends else partial(_pieces, further))
-
-
-def _is_repeated(chunk: JobLogChunk, last: JobLogChunk | None) -> bool:
-    """Return whether a piece was given before the last one that has a number.
-
-    A later attempt of the job may be numbered from the beginning: its pieces are younger.
-    """
-    if last is None or chunk.seq is None or last.seq is None or chunk.seq > last.seq:
-        return False
-    return chunk.ts is None or last.ts is None or chunk.ts <= last.ts
 
 
 def _took_too_long(here: _LogPosition) -> WaitTimeoutError:
     state = "" if here.status is None else f" (last state: `{here.status}`)"
     return WaitTimeoutError(
         f"The job `{here.job_id}` has not ended after {here.timeout:g} s{state}. It continues: "
-        f"follow it again with `after={here.after}`, or cancel it.",
-        details={"last": here.status, "after": here.after},
+        f"follow it again with `after={here.cursor.after}`, or cancel it.",
+        details={"last": here.status, "after": here.cursor.after},
     )

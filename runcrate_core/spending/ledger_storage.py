@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from runcrate_core.errors import ConfigurationError, RuncrateError
+from runcrate_core.spending.money import MAX_AMOUNT_USD
 from runcrate_core.spending.plans import LaunchPlan, RunningResource
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ R = TypeVar("R")
 # How long a write waits for the writes of other threads and processes.
 BUSY_TIMEOUT_S: Final = 30.0
 _SCHEMA_VERSION: Final = 1
-_ABSURD_USD: Final = 10**12
 _PRIVATE_MODE: Final = 0o600
 # File systems whose locks or shared memory SQLite's write-ahead log cannot rely on.
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -410,7 +410,7 @@ def _entry_of(row: sqlite3.Row) -> LedgerEntry:
         values[name] = _time_of(values[name])
     entry = LedgerEntry(**values | {"is_confirmed": bool(values["is_confirmed"])})
     cost = entry.at_most_usd
-    if not (cost.is_finite() and 0 <= cost < _ABSURD_USD and entry.attempts > 0):
+    if not (cost.is_finite() and 0 <= cost < MAX_AMOUNT_USD and entry.attempts > 0):
         raise ValueError(f"a cost of {cost} USD")
     return entry
 

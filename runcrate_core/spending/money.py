@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # A price beyond these, of any instance, is a mistake and not a price (USD an hour).
 MIN_PRICE_USD: Final = Decimal("0.0001")
 MAX_PRICE_USD: Final = Decimal(10_000)
+# More than a ledger counts with.
+MAX_AMOUNT_USD: Final = 10**12
 # Earlier times stand for none, such as year 1 of servers in Go.
 _FIRST_YEAR: Final = 2000
 # These end only what ran.
@@ -26,14 +28,14 @@ def usd(value: Decimal | float | str, name: str) -> Decimal:
     """Return an amount.
 
     Raises:
-        ValueError: It is not a positive, finite amount.
+        ValueError: It is not a positive amount, or no sum that anybody has.
     """
     try:
         amount = Decimal(str(value))
     except ArithmeticError:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount <= 0:
-        raise ValueError(f"`{name}` must be an amount above 0, not {value!r}.")
+    if not (amount.is_finite() and 0 < amount <= MAX_AMOUNT_USD):
+        raise ValueError(f"`{name}` must be an amount above 0 in USD, not {value!r}.")
     return amount
 
 

@@ -312,14 +312,17 @@ def test_long_logs_keep_their_end_and_lose_the_key_of_the_client(cloud, both):
 
 
 def test_logs_are_read_page_by_page(scripted):
+    """Each page repeats the end of the one before it."""
+    chunks = [{"seq": number, "text": f"{number}\n"} for number in range(30)]
     pages = (
-        {"status": "x", "cursor": number, "chunks": [{"seq": number, "text": f"{number}\n"}]}
+        {"status": "x", "cursor": number, "chunks": chunks[max(number - 1, 1) : number + 1]}
         for number in range(1, 30)
     )
     server, both = scripted(*(Reply(json={"data": page}) for page in pages))
     logs = Box(both)("get_job_logs", job_id="j")
     assert server.sent == 20
     assert (logs["cursor"], logs["complete"]) == (20, False)
+    assert logs["log"]["untrusted_text"].split() == [str(number) for number in range(1, 21)]
 
 
 def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud, both):

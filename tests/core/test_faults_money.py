@@ -222,11 +222,13 @@ def test_one_line_is_logged_for_a_request_and_for_a_repeat(scripted, caplog):
     ("limit", "values"),
     [
         ("max_price_per_hour", (0, float("nan"))),
-        ("max_total_usd", ("much",)),
+        ("max_total_usd", ("much", "1e999999")),
         ("max_gpus", (0,)),
         ("max_instances", (1.5,)),
         ("max_runtime_minutes", (4, 10_081)),
-        ("name_prefix", (" ",)),
+        ("name_prefix", (None, 5, "", " ", " agent-", "agent\n", "\u202eagent")),
+        ("gpu_types", ([None],)),
+        ("regions", ([1],)),
     ],
 )
 def test_senseless_limits_are_refused(limit, values):

@@ -367,9 +367,6 @@ def test_gpus_count_together():
         ledger.reserve(rc.LedgerEntry("b", "instance", Decimal(1), 30), limits, [other])
 
 
-_PREFIXES = (None, 5, "", " ", " agent-", "agent\n", "\u202eagent")
-
-
 def test_limits_may_name_one_gpu_as_a_text_and_leave_room_for_names():
     limits = rc.SpendLimits(gpu_types="RTX 4090", name_prefix="p" * 40, regions=[])
     assert limits.allows_gpu("rtx-4090")
@@ -378,12 +375,5 @@ def test_limits_may_name_one_gpu_as_a_text_and_leave_room_for_names():
     assert limits.owns(Reservations(limits, rc.SpendLedger()).unique_name("training"))
     with pytest.raises(ValueError, match="40"):
         rc.SpendLimits(name_prefix="p" * 41)
-    for wrong in (
-        {"gpu_types": [None]},
-        {"regions": [1]},
-        *({"name_prefix": x} for x in _PREFIXES),
-    ):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            rc.SpendLimits(**wrong)
     with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
         rc.SpendGuard({"max_total_usd": 3})
