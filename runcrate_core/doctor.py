@@ -412,7 +412,11 @@ def _check_timeout(text: str) -> float:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the doctor's options to a parser."""
     parser.add_argument(
-        "--timeout", type=_check_timeout, default=CHECK_TIMEOUT_S, metavar="SECONDS"
+        "--timeout",
+        type=_check_timeout,
+        default=CHECK_TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"maximum wait for each response (default: {CHECK_TIMEOUT_S:g})",
     )
 
 

@@ -32,9 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"runcrate-emulator: --as-observed: {error}", file=sys.stderr)
         return 1
-    emulator = Emulator(**options, variants=variants)
     try:
+        emulator = Emulator(**options, variants=variants)
         emulator.start()
+    except ValueError as error:
+        print(f"runcrate-emulator: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)
         return 1
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if upstream is not None:
         chat = f"by {upstream.name}, {'with' if upstream.key else 'without'} a key"
     print(f"# chat: {chat}")
-    print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)
+    print(f"# status page: {emulator.base_url}/  (Ctrl-C stops)", flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -67,16 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     port = _number(int, 0, 65_535)
-    add("--port", type=port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
+    add("--port", type=port, default=_DEFAULT_PORT, help="TCP port (default 8787); 0: a free one")
     observed = "behave as `runcrate verify --report` observed the service"
     add("--as-observed", metavar="REPORT", help=observed)
-    add("--seed", type=int, default=0, help="seed of ids and of generated media")
+    add("--seed", type=int, default=0, help="seed of ids and media (default 0)")
     add(
         "--clock-speed",
         type=_number(float, 0, _MOST),
         default=1.0,
         metavar="FACTOR",
-        help="emulated seconds per second; 60: a minute a second",
+        help="emulated seconds per real second (default 1); 0 stops the clock",
     )
     upstream = "an OpenAI-compatible server, with /v1, that replies to chat"
     add("--chat-upstream", metavar="URL", help=upstream)
@@ -87,10 +90,16 @@ def _parser() -> argparse.ArgumentParser:
     ssh = "give instances real SSH servers on loopback, which run commands here, as you"
     add("--ssh", action="store_true", help=ssh)
     usd = _number(Decimal, 0, _MOST)
-    opening = "opening balance"
+    opening = "opening balance (default 100)"
     add("--balance", type=usd, default=100, metavar="USD", dest="balance_usd", help=opening)
     rate = _number(int, 1, _MOST)
-    add("--requests-per-minute", type=rate, default=600, metavar="N", help="rate limit of a key")
+    add(
+        "--requests-per-minute",
+        type=rate,
+        default=600,
+        metavar="N",
+        help="rate limit of a key (default 600)",
+    )
     return parser
 
 

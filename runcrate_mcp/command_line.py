@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for noisy in ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if options.http is None and sys.stdin is None:
-        return _fail("Standard input, over which a client is served, is closed. Or give --http.")
+        return _fail(
+            "Standard input, over which a client is served, is closed. Nothing was started. Let an "
+            "MCP client start this command, or give --http."
+        )
     if options.http is None and sys.stdin.isatty():
         print(  # noqa: T201 - a command's output
             "runcrate-mcp: waiting for an MCP client on standard input. Clients start this command "
@@ -85,14 +88,34 @@ def _parser() -> argparse.ArgumentParser:
         "spending limits", "any of the --max flags allows spending; the others keep their default"
     )
     add = limits.add_argument
-    add("--max-total-usd", type=_usd, metavar="USD", help=_help("in all", "max_total_usd"))
-    add("--max-price-per-hour", type=_usd, metavar="USD", help=_help("", "max_price_per_hour"))
-    add("--max-runtime-minutes", type=int, metavar="N", help=_help("", "max_runtime_minutes"))
-    add("--max-instances", type=int, metavar="N", help=_help("at once", "max_instances"))
-    add("--max-gpus", type=int, metavar="N", help=_help("at once", "max_gpus"))
+    add(
+        "--max-total-usd",
+        type=_usd,
+        metavar="USD",
+        help=_help("maximum cost of everything", "max_total_usd"),
+    )
+    add(
+        "--max-price-per-hour",
+        type=_usd,
+        metavar="USD",
+        help=_help("maximum price of one instance", "max_price_per_hour"),
+    )
+    add(
+        "--max-runtime-minutes",
+        type=int,
+        metavar="N",
+        help=_help("maximum lifetime of each", "max_runtime_minutes"),
+    )
+    add(
+        "--max-instances",
+        type=int,
+        metavar="N",
+        help=_help("maximum number at once", "max_instances"),
+    )
+    add("--max-gpus", type=int, metavar="N", help=_help("maximum GPUs at once", "max_gpus"))
     add("--gpu-types", type=_names, metavar="A,B", help="allowed GPUs, such as A100,H100")
     add("--regions", type=_names, metavar="A,B", help="allowed regions")
-    add("--name-prefix", metavar="TEXT", help=_help("of names", "name_prefix"))
+    add("--name-prefix", metavar="TEXT", help=_help("prefix of names", "name_prefix"))
     add = parser.add_argument_group("safety").add_argument
     add("--ledger", type=Path, metavar="FILE", help="keep the ledger in FILE, for clean-up later")
     add("--yes", action="store_true", help="no approval within the limits; refused without them")
@@ -111,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_minutes,
         default=30.0,
         metavar="N",
-        help="with --http: terminate what was started after so long without a request (default 30)",
+        help="with --http: terminate everything that was started after N minutes without a "
+        "request (default 30)",
     )
     return parser
 

@@ -1,1 +1,1 @@
-"""The command `runcrate`: check a set-up and a service, see what runs and costs, and end it."""
+"""The command `runcrate`: check a set-up and a service, show what runs, terminate it."""

@@ -1,6 +1,6 @@
 """`runcrate`: parse the arguments, run a command, and end with a status that a script can read.
 
-Status 0: done. 1: there is a problem, a difference or a resource that could not be ended.
+Status 0: done. 1: a problem, a difference, or a resource that could not be terminated.
 2: the command could not run. 130: Ctrl-C.
 """
 
@@ -56,8 +56,10 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="runcrate",
-        description="Check a set-up and a service, see what runs and costs, and end it. The key "
-        "is read from RUNCRATE_API_KEY.",
+        description="Check a set-up and a service, show what runs and its cost, and terminate it. "
+        "The key is read from RUNCRATE_API_KEY.",
+        epilog="Exit status: 0 done; 1 a problem, a difference, or something that was not "
+        "terminated; 2 the command could not run. `runcrate COMMAND --help` shows the options.",
     )
     parser.add_argument(
         "--version", action="version", version=f"runcrate-integrations {__version__}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("doctor", help="check the set-up and say what to do")
+    parser = commands.add_parser("doctor", help="check the set-up and advise what to fix")
     doctor.add_options(parser)
     add_json(parser)
     parser.set_defaults(run=_run)

@@ -27,12 +27,14 @@ def add_to(commands: Any) -> None:
     add_json(listing)
     listing.set_defaults(run=_list)
     terminate = subcommands.add_parser(
-        "terminate", help="terminate instances: by id, by the start of their name, or of a ledger"
+        "terminate", help="terminate instances by id, name prefix or ledger"
     )
     chosen = terminate.add_mutually_exclusive_group(required=True)
     chosen.add_argument("ids", nargs="*", default=[], metavar="ID", help="ids of instances")
-    chosen.add_argument("--prefix", help="every instance whose name starts with this")
-    chosen.add_argument("--ledger", metavar="FILE", help="instances and jobs of a spend ledger")
+    chosen.add_argument("--prefix", help="terminate every instance whose name starts with PREFIX")
+    chosen.add_argument(
+        "--ledger", metavar="FILE", help="terminate the instances and jobs of a spend ledger"
+    )
     add_yes(terminate)
     add_json(terminate)
     terminate.set_defaults(run=_terminate)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from runcrate_core.client import Runcrate
 from runcrate_core.command_line.output import add_json, add_yes, confirm, show
 from runcrate_core.errors import RuncrateError
-
-if TYPE_CHECKING:
-    import argparse
 
 DEFAULT_LIMIT: Final = 20
 
@@ -20,7 +18,13 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("jobs", help="list and cancel jobs")
     subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     listing = subcommands.add_parser("list", help="list the newest jobs")
-    listing.add_argument("--limit", type=int, default=DEFAULT_LIMIT, help="maximum number of jobs")
+    listing.add_argument(
+        "--limit",
+        type=_limit,
+        default=DEFAULT_LIMIT,
+        metavar="N",
+        help=f"maximum number of jobs (default: {DEFAULT_LIMIT})",
+    )
     add_json(listing)
     listing.set_defaults(run=_list)
     cancel = subcommands.add_parser("cancel", help="cancel jobs")
@@ -30,9 +34,15 @@ def add_to(commands: Any) -> None:
     cancel.set_defaults(run=_cancel)
 
 
+def _limit(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of jobs above 0")
+    return int(text)
+
+
 def _list(options: argparse.Namespace) -> int:
     with Runcrate() as client:
-        jobs = list(islice(client.jobs.list_all(), max(options.limit, 0)))
+        jobs = list(islice(client.jobs.list_all(), options.limit))
     rows = [
         {
             "id": job.id,

@@ -18,7 +18,7 @@ def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "verify",
-        help="check the service against everything that is assumed of it",
+        help="check the service against the assumptions of this project",
         description="Probes the service and prints what differs from the documentation. Without "
         "a level it only reads, and sends requests that must be refused. Exit status 1: "
         "something differs.",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,6 +33,11 @@ class Upstream:
 
     url: str = field(repr=False)
     key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.match(r"https?://[^/]", self.url):
+            problem = "The URL of the chat upstream must start with http:// or https://."
+            raise ValueError(f"{problem} Nothing was started.")
 
     @property
     def name(self) -> str:

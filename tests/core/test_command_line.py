@@ -194,6 +194,7 @@ def test_verify_prints_a_table_and_writes_a_report(runcrate, emulator, tmp_path,
         *("verify --max-usd much", "verify --max-usd -1", "verify --max-usd nan"),
         *("verify --model chat", "verify --model poems=x"),
         *("instances", "instances terminate", "no-such-command", ""),
+        *("jobs list --limit 0", "jobs list --limit -1", "jobs list --limit many"),
     ],
 )
 def test_wrong_arguments_are_explained(runcrate, arguments):

@@ -349,9 +349,11 @@ def test_the_files_that_the_page_shows_do_not_fill_its_list(emulator):
     assert len(emulator.requests) == 1
 
 
-def test_command_says_when_the_port_is_in_use(emulator, capsys):
+def test_command_says_why_it_does_not_start(emulator, capsys):
     assert main(["--port", str(emulator.port)]) == 1
     assert f"Port {emulator.port} is in use" in capsys.readouterr().err
+    assert main(["--chat-upstream", "ftp://127.0.0.1/v1"]) == 1
+    assert "must start with http:// or https://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
