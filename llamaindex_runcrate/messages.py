@@ -199,7 +199,8 @@ def _reasoning(blocks: Sequence[ThinkingBlock]) -> dict[str, Any]:
 
 def _tool_result(message: ChatMessage, rules: Rules, lifted: list[Part]) -> dict[str, Any]:
     """Return a tool's result as text, and put its media into `lifted`."""
-    identifier = message.additional_kwargs.get("tool_call_id")
+    named = message.additional_kwargs
+    identifier = named.get("tool_call_id") or named.get("name")
     texts: list[str] = []
     shown: list[Part] = []
     for part in _parts(message, message.blocks):

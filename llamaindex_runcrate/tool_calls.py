@@ -140,9 +140,10 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     """Return identifier, name and arguments of each call of a message."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
+        # LlamaIndex's integrations of Ollama and Gemini name the result of such a call by its tool.
         return [
-            (block.tool_call_id or f"call_{position}", block.tool_name, block.tool_kwargs)
-            for position, block in enumerate(blocks)
+            (block.tool_call_id or block.tool_name, block.tool_name, block.tool_kwargs)
+            for block in blocks
         ]
     return [
         (call.id, call.name, call.text if call.arguments is None else call.arguments)

@@ -60,11 +60,10 @@ class ChatParams:
             timeout=self.timeout,
         )
 
-    @property
-    def context(self) -> CompletionContext:
-        """The parts of the request that decide how its response is read."""
+    def context(self, request: Request) -> CompletionContext:
+        """Return the parts of the request that decide how its response is read."""
         is_single = self.body.get("n") in (None, 1)
-        return CompletionContext(is_single, self.body.get("messages"))
+        return CompletionContext(is_single, self.body.get("messages"), request.content)
 
 
 def completion_params(
@@ -174,7 +173,7 @@ def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletio
         _refuse_positional("create", args)
         params = make(*args, **kwargs)
         request = params.request(streamed=False)
-        return Call(request, _completion_parser(request, params.context))
+        return Call(request, _completion_parser(request, params.context(request)))
 
     return create
 
@@ -195,7 +194,7 @@ def _completion_parser(
             whole = validated(ChatCompletion, folded.completion(), response, request)
             return whole.with_response(completion.response)
         for choice in completion.choices:
-            ids = CallIds(completion.id, context.messages)
+            ids = CallIds(completion.id, context.messages, context.body)
             for call in choice.message.tool_calls or ():
                 call.id = ids.of(call.id)
         return completion
@@ -210,7 +209,8 @@ def stream_request(make: Callable[P, ChatParams]) -> Callable[P, StreamRequest]:
     def stream(*args: P.args, **kwargs: P.kwargs) -> StreamRequest:
         _refuse_positional("stream", args)
         params = make(*args, **kwargs)
-        return StreamRequest(params.request(streamed=True), params.context)
+        request = params.request(streamed=True)
+        return StreamRequest(request, params.context(request))
 
     return stream
 

@@ -38,10 +38,12 @@ class CompletionContext(NamedTuple):
     Attributes:
         is_single: One response was asked for, as nearly always.
         messages: The conversation that was sent.
+        body: The request as it was sent.
     """
 
     is_single: bool = False
     messages: Any = ()
+    body: Any = b""
 
 
 class ChatAccumulator:
@@ -140,8 +142,9 @@ class ChatAccumulator:
             self._is_split |= number != 0
             if self._choices:
                 return _ChoiceFold(next(iter(self._choices.values())).calls, number)
-        ids = CallIds(str(self._first.get("id") or ""), self._context.messages)
-        return _ChoiceFold(ToolCallAssembler(ids), number if self._context.is_single else 0)
+        is_single, messages, body = self._context
+        ids = CallIds(str(self._first.get("id") or ""), messages, body)
+        return _ChoiceFold(ToolCallAssembler(ids), number if is_single else 0)
 
     @property
     def _first_number(self) -> int:

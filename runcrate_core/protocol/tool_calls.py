@@ -9,8 +9,8 @@ the index alone. Each call gets an id of its own (`CallIds`), as a result names 
 
 from __future__ import annotations
 
+import hashlib
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -32,22 +32,25 @@ class CallIds:
     Args:
         completion_id: Identifier of the response, if it has one.
         messages: The conversation that the response continues; not read before the first call.
+        body: The request, which tells responses without an identifier apart.
     """
 
-    __slots__ = ("_completion_id", "_made", "_messages", "_taken")
+    __slots__ = ("_body", "_completion_id", "_made", "_messages", "_taken")
 
-    def __init__(self, completion_id: str = "", messages: Any = ()) -> None:
+    def __init__(self, completion_id: str = "", messages: Any = (), body: Any = b"") -> None:
         self._completion_id = completion_id
         self._messages = messages
+        self._body = body
         self._taken: set[Any] = set()
         self._made = 0
 
     def of(self, sent: str | None) -> str:
         """Return the identifier of a call that has the given one, or none, from its server."""
         if not sent:
-            # At random where nothing tells responses apart: the conversation that was sent may
-            # lack its first calls.
-            sent = f"call_{self._completion_id or uuid.uuid4().hex}_{self._made}"
+            # Not random: the next request, which holds it, is the same each time it is recorded.
+            if not self._completion_id:
+                self._completion_id = hashlib.sha256(self._body).hexdigest()[:24]
+            sent = f"call_{self._completion_id}_{self._made}"
             self._made += 1
         if not self._taken:
             self._taken.update(_call_ids(self._messages))

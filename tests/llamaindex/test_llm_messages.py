@@ -155,6 +155,12 @@ def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
     assert wired(message)[0]["tool_calls"] == [call]
+    nameless = ChatMessage(
+        role="assistant", blocks=[ToolCallBlock(tool_name="look", tool_kwargs={})]
+    )
+    for role, named in (("tool", {"tool_call_id": "look"}), ("function", {"name": "look"})):
+        asked, result = wired(nameless, ChatMessage("x", role=role, additional_kwargs=named))
+        assert asked["tool_calls"][0]["id"] == result["tool_call_id"] == "look"
     direct = ChatMessage(role="assistant", content="x", additional_kwargs={"tool_call_id": "c"})
     assert wired(direct) == [{"role": "assistant", "content": "x"}]
 
