@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, field_validator, model_validator
 
 
 class Folder(BaseModel):
@@ -42,6 +42,24 @@ class Folders(RootModel[list[Folder]]):
     """Folders."""
 
 
+class Plan(BaseModel):
+    """A plan, whose validators expect complete data."""
+
+    name: str
+    steps: list[dict[str, Any]] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_steps(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values["steps"][1]["number"]
+        return values
+
+    @field_validator("name")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+
 class Cabinet(BaseModel):
     """Fields of every form."""
 
@@ -60,6 +78,7 @@ CABINET = (
 )
 FOLDER = '{"name": "root", "children": [{"name": "leaf"}, {"name": "second", "children": []}]}'
 HOME = '{"pet": {"kind": "dog", "friend": {"kind": "dog", "friend": null}}, "notes": {}}'
+PLAN = '{"name": "ab", "steps": [{"number": 1, "text": "one"}, {"number": 2, "text": "two"}]}'
 PET = '{"kind": "cat", "lives": 3}'
 
 

@@ -1,21 +1,20 @@
-"""The picture, paper and recording that LangChain's standard tests download.
+"""The image, paper and audio file that LangChain's standard tests download.
 
 They are made here, so that neither recording nor replaying needs the network, and no file of
-others is stored in the repository. Each has something that a model can tell: a picture with
-shapes, a paper with a title, a recording with a tone.
+others is stored in the repository. The image has shapes and the paper a title that a model can
+tell.
 """
 
 from __future__ import annotations
 
 import io
-import math
-import struct
-import wave
 import zlib
 from types import SimpleNamespace
 from typing import Any
 
 from PIL import Image, ImageDraw
+
+from tests.audio_files import wav
 
 
 def picture() -> bytes:
@@ -50,23 +49,12 @@ def paper(title: str = "Dummy PDF file") -> bytes:
     return body + head + tail % (len(objects) + 1, len(body))
 
 
-def recording(seconds: float = 0.5, tone_hz: float = 440.0) -> bytes:
-    """Return a WAV file with a tone."""
-    rate = 8000
-    samples = (
-        round(12000 * math.sin(2 * math.pi * tone_hz * place / rate))
-        for place in range(round(seconds * rate))
-    )
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(rate)
-        sound.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
-    return file.getvalue()
+def silence() -> bytes:
+    """Return a WAV file of half a second."""
+    return wav(bytes(8000), rate=8000)
 
 
-_MAKERS = {".png": picture, ".pdf": paper, ".wav": recording}
+_MAKERS = {".png": picture, ".pdf": paper, ".wav": silence}
 
 
 def get(url: str, **_options: Any) -> Any:

@@ -14,14 +14,14 @@ from langchain.agents import create_agent
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.tools import tool
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel
 
 from langchain_runcrate.responses import ResponseContext, assistant_message
 from langchain_runcrate.streaming import StreamReader
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from tests.chat_service import call_piece, calls_delta, chunk
 from tests.langchain.chat_service import chat, stream, streamed, structured, whole
-from tests.schemas import CABINET, Cabinet, Dog
+from tests.schemas import CABINET, PLAN, Cabinet, Dog, Plan
 from tests.servers import ScriptedServer, sse, stream_reply
 
 TOOL = {
@@ -150,25 +150,6 @@ def test_an_agent_never_runs_half_a_call(way):
     assert ran == []
 
 
-class Plan(BaseModel):
-    """A plan, whose validators expect complete data."""
-
-    name: str
-    steps: list[dict[str, Any]] = Field(default_factory=list)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _needs_steps(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values["steps"][1]["number"]
-        return values
-
-    @field_validator("name")
-    @classmethod
-    def _upper(cls, value: str) -> str:
-        return value.upper()
-
-
-PLAN = '{"name": "ab", "steps": [{"number": 1, "text": "one"}, {"number": 2, "text": "two"}]}'
 METHODS = ["json_schema", "function_calling", "json_mode"]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+from typing import Any
 
-import pytest
 from langchain.agents import create_agent
 from langchain_core.tools import tool
 from pydantic import BaseModel
@@ -20,41 +19,32 @@ def gpu_price(gpu: str) -> str:
     return "see https://www.runcrate.ai/api/gpu-pricing"
 
 
+GPU_PRICE = {"id": "1", "function": {"name": "gpu_price", "arguments": '{"gpu": "H100"}'}}
+
+
 class Summary(BaseModel):
     title: str
     bullets: list[str]
 
 
-def call(name: str, arguments: str) -> dict:
-    function = {"name": name, "arguments": arguments}
-    return {"content": None, "tool_calls": [{"id": "1", "type": "function", "function": function}]}
-
-
-@pytest.fixture
-def answers(monkeypatch):
-    """Let the environment lead to a server that gives these answers."""
-    with contextlib.ExitStack() as stack:
-
-        def answer(*replies):
-            server = stack.enter_context(ScriptedServer(*replies))
-            monkeypatch.setenv("RUNCRATE_API_BASE", f"{server.url}/v1")
-
-        yield answer
-
-
-def test_the_examples_of_its_readme(answers, capsys):
-    summary = '{"title": "GPU cloud", "bullets": ["rent"]}'
-    gpu_price_call = whole(call("gpu_price", '{"gpu": "H100"}'))
-    answers(
+def test_the_examples_of_its_readme(monkeypatch, capsys):
+    call = whole({"tool_calls": [GPU_PRICE]})
+    replies = [
         whole({"content": "LoRA is cheap."}),
         streamed({"content": "GPUs "}, {"content": "hum"}),
-        gpu_price_call,
-        whole({"content": summary}),
-        gpu_price_call,
+        call,
+        whole({"content": '{"title": "GPU cloud", "bullets": ["rent"]}'}),
+        call,
         whole({"content": "See the page."}),
         whole({"content": "3", "reasoning_content": "s-t-r-a-w..."}),
         streamed({"reasoning_content": "s-t-r"}, {"reasoning_content": "-a-w..."}),
-    )
+    ]
+    with ScriptedServer(*replies) as server:
+        monkeypatch.setenv("RUNCRATE_API_BASE", f"{server.url}/v1")
+        follow_its_readme(capsys)
+
+
+def follow_its_readme(capsys: Any) -> None:
     llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
     print(llm.invoke("Explain LoRA fine-tuning in one sentence.").content)  # noqa: T201 - the README's
     for chunk in llm.stream("Write a haiku about GPUs."):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
@@ -16,9 +14,6 @@ from langchain_runcrate import RuncrateSpeechTool, RuncrateTranscriptionLoader
 from tests.langchain.replaying import JOB, LIMITS, named, toolkit_at
 
 pytestmark = pytest.mark.vcr
-WAYS = pytest.mark.parametrize("way", ["sync", "async"])
-SAID = "Hello. Thank you."
-SENTENCES = ["Hello.", "Thank you."]
 
 
 async def asked(tool: BaseTool, way: str, /, **arguments: Any) -> ToolMessage:
@@ -29,48 +24,23 @@ async def asked(tool: BaseTool, way: str, /, **arguments: Any) -> ToolMessage:
     return message
 
 
-@pytest.fixture
-def settings(api, tmp_path):
-    return {"api_key": api.api_key, "base_url": api.inference_url, "output_dir": tmp_path / "made"}
-
-
-# --- recordings ------------------------------------------------------------------------------
-
-
-async def spoken(settings: dict[str, Any], text: str, name: str) -> Path:
-    """Let the service speak, so that the recordings that it hears are in the cassette as well."""
-    tool = RuncrateSpeechTool(**settings)
-    message = await asked(tool, "async", text=text)
-    await tool.aclose()
-    return Path(message.artifact["files"][0]["path"]).rename(settings["output_dir"] / name)  # noqa: ASYNC240 - at once
-
-
-async def loaded(loader: RuncrateTranscriptionLoader, way: str) -> list[Document]:
-    documents = await loader.aload() if way == "async" else await asyncio.to_thread(loader.load)
-    await loader.aclose()
-    return documents
-
-
-def listening(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "output_dir"}
-
-
-@WAYS
-async def test_what_was_spoken_is_loaded(settings, way):
-    recording = await spoken(settings, SAID, "call.mp3")
-    loader = RuncrateTranscriptionLoader(recording, format="segments", **listening(settings))
-    documents = await loaded(loader, way)
-    assert [document.page_content for document in documents] == SENTENCES
+async def test_what_was_spoken_is_loaded(api, tmp_path):
+    settings: dict[str, Any] = {"api_key": api.api_key, "base_url": api.inference_url}
+    tool = RuncrateSpeechTool(output_dir=tmp_path, **settings)
+    message = await asked(tool, "async", text="Hello. Thank you.")
+    audio = Path(message.artifact["files"][0]["path"]).rename(tmp_path / "call.mp3")  # noqa: ASYNC240 - at once
+    loader = RuncrateTranscriptionLoader(audio, format="segments", **settings)
+    documents = await loader.aload()
+    assert [document.page_content for document in documents] == ["Hello.", "Thank you."]
     times = [document.metadata[name] for document in documents for name in ("start", "end")]
     assert times == sorted(times)
-    assert {document.metadata["source"] for document in documents} == {str(recording)}
+    assert {document.metadata["source"] for document in documents} == {str(audio)}
     assert {document.metadata["language"] for document in documents} == {"en"}
+    await tool.aclose()
+    await loader.aclose()
 
 
-# --- instances and jobs -----------------------------------------------------------------------
-
-
-@WAYS
+@pytest.mark.parametrize("way", ["sync", "async"])
 async def test_an_instance_and_a_job_from_their_plans_to_their_ends(api, tmp_path, way):
     async with toolkit_at(api, tmp_path) as toolkit:
 

@@ -17,7 +17,7 @@ from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.structured_responses import json_values as values_in
-from tests.chat_service import call_piece, calls_delta, chunk, chunks_of, completion, end
+from tests.chat_service import call_piece, calls_delta, chunk, completion, end
 from tests.json_values import json_values
 from tests.llamaindex.calls import STREAMS, WAYS, ask, ask_with_tools
 
@@ -122,7 +122,7 @@ async def test_signatures_of_calls_go_back_with_them(made_llm, service, way):
     ],
 )
 async def test_calls_have_ids_of_their_own_that_stay(made_llm, service, way, answer, ids):
-    """The core puts pieces and identifiers in order; its own tests try all styles of servers."""
+    """The core puts them in order; its tests try all servers, LangChain's several turns."""
     service.will_say(answer)
     llm = made_llm()
     chunks = await ask(llm, way, "x")
@@ -272,14 +272,10 @@ def test_unfinished_and_broken_json(text, value, broken):
     assert reader.is_broken is broken
 
 
-def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeypatch):
+def test_the_schema_of_a_tool_is_its_own_and_that_of_its_class_as_it_is_now():
     class Look(BaseModel):
         city: str
 
-    generated: list[type] = []
-    generate = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
-    counted = classmethod(lambda cls: generated.append(cls) or generate(cls))
-    monkeypatch.setattr(Look, "model_json_schema", counted)
     tool = FunctionTool.from_defaults(lambda city: city, name="look", fn_schema=Look)
 
     def city() -> Any:
@@ -287,50 +283,6 @@ def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeyp
 
     city()["title"] = "changed by the caller"
     assert city() == {"title": "City", "type": "string"}
-    assert generated == [Look]
     Look.model_fields["city"].description = "Its name."
     Look.model_rebuild(force=True)
     assert city()["description"] == "Its name."
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("sent_id", "response_id"), [(None, ""), (None, "same"), ("0", "same")])
-async def test_calls_of_several_turns_have_ids_of_their_own(
-    made_llm, service, way, sent_id, response_id
-):
-    whole = completion(calls=[(sent_id, "look", A_TEXT)]) | {"id": response_id}
-    pieces = [one | {"id": response_id} for one in chunks_of(whole)]
-    service.will_say(pieces if way in STREAMS else whole)
-    messages, results, llm = [ChatMessage("x")], [], made_llm()
-    for _ in range(3):
-        chunks = await ask(llm, way, messages)
-        selected = [
-            llm.get_tool_calls_from_response(each, error_on_no_tool_call=False) for each in chunks
-        ]
-        ids = {one.tool_id for calls in selected for one in calls}
-        assert len(ids) == 1
-        results += ids
-        tool = ChatMessage("1", role="tool", additional_kwargs={"tool_call_id": results[-1]})
-        messages += [chunks[-1].message, tool]
-    assert len({*results}) == len(results)
-    assert sent_id is None or results == ["0", "0_2", "0_3"]
-    sent = service.last["messages"]
-    assert [one["tool_calls"][0]["id"] for one in sent[1::2]] == results[:2]
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("has_text", [True, False])
-async def test_calls_in_a_choice_of_their_own_are_those_of_the_response(
-    made_llm, service, way, has_text
-):
-    call = {"index": 0, "id": "a", "function": {"name": "look", "arguments": A_TEXT}}
-    said = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
-    called = {"index": 1, "message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
-    choices = [said, called] if has_text else [called]
-    deltas = [{**it, "delta": it["message"], "message": None} for it in choices]
-    streamed = [*(chunk({}, choices=[it]) for it in deltas), *end()[1:]]
-    service.will_say(streamed if way in STREAMS else completion() | {"choices": choices})
-    *_, last = await ask(made_llm(), way, "x")
-    assert (last.message.content or "") == "Hi" * has_text
-    assert [block.tool_call_id for block in last.message.blocks[has_text:]] == ["a"]
-    assert last.additional_kwargs["finish_reason"] == "tool_calls"
