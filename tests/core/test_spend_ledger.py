@@ -166,14 +166,9 @@ def test_a_plan_is_launched_by_another_process_after_its_approval(cloud, tmp_pat
         box.describe_call("runcrate_launch_instance", {"plan_token": token})
         print(token)
     """
-    asked = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(path)],
-        env={**os.environ, **cloud.environment_variables()},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    token = asked.stdout.strip()
+    command = [sys.executable, "-c", textwrap.dedent(code), str(path)]
+    environment = {**os.environ, **cloud.environment_variables()}
+    token = subprocess.check_output(command, env=environment, text=True).strip()
     long_ago = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
     execute(path, "UPDATE plans SET plan = json_set(plan, '$.planned_at', ?)", long_ago)
     box = rt.AgentToolbox(limits=rc.SpendLimits(max_price_per_hour=2), ledger=rc.SpendLedger(path))

@@ -114,24 +114,11 @@ def test_a_termination_that_is_refused_for_now_is_tried_longer(
     assert bool(cloud.world.live_instances) is not ends
 
 
-def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud, both, guard):
-    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
-    other = both("instances.create", name=plan.name, gpu_type="A100", max_runtime_minutes=30)
-    made = {"id": other.id, "name": plan.name, "status": "pending", "cost_per_hour": 40}
-    respond(cloud, "POST /instances", made, status=201)
-    respond(cloud, "GET /instances", [])  # it is not there yet
-    with pytest.raises(rc.SpendRefusedError, match=r"costs 40 USD an hour.*Ended: agent-"):
-        guard.launch(plan.token)
-    [entry] = guard.ledger.entries
-    assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
-    assert cloud.world.live_instances == {}
-
-
 def _launched(cloud: Any, both: Both, guard: Guard, kind: str, *reported: Any) -> Any:
     """Launch an instance or a job whose launch, and then its look-up, report these fields."""
     wish = {"gpu_type": "A100", "max_runtime_minutes": 10}
     plan = guard.plan(**wish) if kind == "instance" else None
-    made = both(*(["instances.create"] if plan else ["jobs.run"]), **wish | _named(plan))
+    made = both("instances.create", name=plan.name, **wish) if plan else both("jobs.run", **JOB)
     respond(cloud, f"GET /{kind}s", [])  # it is not there yet
     for number, one in enumerate(reported):
         route = f"GET /{kind}s/{made.id}" if number else f"POST /{kind}s"
@@ -142,8 +129,12 @@ def _launched(cloud: Any, both: Both, guard: Guard, kind: str, *reported: Any) -
     return guard.launch(plan.token) if plan else guard.run_job(**JOB)
 
 
-def _named(plan: Any) -> dict[str, str]:
-    return {"name": plan.name} if plan else {"command": "sleep 500"}
+def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud, both, guard):
+    with pytest.raises(rc.SpendRefusedError, match=r"costs 40 USD an hour.*Ended: agent-"):
+        _launched(cloud, both, guard, "instance", {"status": "pending", "cost_per_hour": 40})
+    [entry] = guard.ledger.entries
+    assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
+    assert cloud.world.live_instances == {}
 
 
 @pytest.mark.usefixtures("short_waits")
@@ -186,10 +177,8 @@ def test_a_launch_without_an_end_is_named_whatever_else_fails(
         monkeypatch.setattr(cleanup, "left_over", Mock(side_effect=error))
     with pytest.raises(rc.SpendRefusedError, match="no end of its own") as caught:
         _launched(cloud, both, guard, "instance", {"max_runtime_minutes": None}, 403)
-    outcome = (
-        "could not be terminated: The ledger is locked" if fault == "ledger" else "Ended: agent-"
-    )
-    assert outcome in str(caught.value)
+    outcomes = {"look-up": "Ended: agent-", "ledger": "not be terminated: The ledger is locked"}
+    assert outcomes[fault] in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["instance", "job"])
@@ -206,7 +195,7 @@ def test_a_ledger_that_fails_hides_no_outcome(cloud, both, monkeypatch, caplog, 
     if outcome == "lost":
         cloud.fail(f"POST /{kind}s", lose_response=True)
         cloud.fail(f"POST /{kind}s", status=403, times=None)
-        cloud.fail(f"GET /{kind}s", status=200, body=b'{"data": []}', times=4)
+        respond(cloud, f"GET /{kind}s", [], times=4)
     expected = rc.InsufficientCreditsError if outcome == "refused" else rc.AmbiguousLaunchError
     with pytest.raises(expected) as caught:
         guard.launched() if kind == "instance" else guard.run_job(**JOB)

@@ -1,7 +1,7 @@
 """Text of models and servers is valid Unicode wherever it is read."""
 
-import itertools
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -17,22 +17,18 @@ from runcrate_core.protocol.unicode_text import (
     valid_text,
 )
 from tests.json_values import json_values
+from tests.servers import sse
 
 REQUEST = json_request(Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={})
 
 
-def deltas_of(*pieces: object, finish: bool = True) -> tuple[list[object], dict[str, object]]:
+def deltas_of(*pieces: object) -> tuple[list[object], dict[str, object]]:
     """Return the deltas that a reader gives for these, and the message that it accumulates."""
     reader = ChatStreamReader(idle_s=60, now=0)
-    chunks = []
-    for piece in pieces:
-        choice = {"index": 0, "delta": piece, "finish_reason": None}
-        data = json.dumps({"choices": [choice]})
-        chunks += reader.feed(b"data: " + data.encode() + b"\n\n", 0)
-    if finish:
-        end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        chunks += reader.feed(b"data: " + json.dumps(end).encode() + b"\n\n", 0)
-    chunks += reader.feed(b"data: [DONE]\n\n", 0)
+    choices = [{"index": 0, "delta": piece, "finish_reason": None} for piece in pieces]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    events = sse(*({"choices": [choice]} for choice in choices))
+    chunks = [chunk for event in events for chunk in reader.feed(event, 0)]
     message = reader.completion()["choices"][0]["message"]
     return [chunk["choices"][0]["delta"] for chunk in chunks], message
 
@@ -71,10 +67,7 @@ def test_a_text_cut_between_any_utf_16_units_arrives_complete(text, data):
     units = text.encode("utf-16-le")
     cuts = data.draw(st.lists(st.integers(0, len(units) // 2), max_size=3).map(sorted))
     places = [0, *(2 * cut for cut in cuts), len(units)]
-    pieces = [
-        units[start:end].decode("utf-16-le", "surrogatepass")
-        for start, end in itertools.pairwise(places)
-    ]
+    pieces = [units[a:b].decode("utf-16-le", "surrogatepass") for a, b in pairwise(places)]
     deltas, message = deltas_of({"content": "<"}, *({"content": piece} for piece in pieces))
     received = [delta.get("content") or "" for delta in deltas]
     assert "".join(received) == message["content"] == "<" + text
@@ -98,13 +91,11 @@ def test_any_text_becomes_encodable(text):
 
 
 def test_odd_choices_are_passed_over():
-    chunk = {"choices": ["odd", {"index": None, "delta": None, "note": "\ud83d"}], "id": "\ud83d"}
+    choice = {"index": None, "delta": None}
+    chunk = {"choices": ["odd", choice | {"note": "\ud83d"}], "id": "\ud83d"}
     repair = SurrogateJoiner()
     repair.repair(chunk)
-    assert chunk == {
-        "choices": ["odd", {"index": None, "delta": None, "note": "\ufffd"}],
-        "id": "\ufffd",
-    }
+    assert chunk == {"choices": ["odd", choice | {"note": "\ufffd"}], "id": "\ufffd"}
     assert not repair.held
 
 
@@ -115,5 +106,5 @@ def test_escapes_in_pieces_of_json_become_encodable(text, places):
     whole = json.dumps(text)
     edges = [0, *sorted(place % len(whole) for place in places), len(whole)]
     joiner = EscapeJoiner()
-    joined = "".join(joiner.feed(whole[start:end]) for start, end in itertools.pairwise(edges))
+    joined = "".join(joiner.feed(whole[start:end]) for start, end in pairwise(edges))
     assert (json.loads(joined), joiner.held) == (valid_text(text), "")
