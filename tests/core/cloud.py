@@ -34,11 +34,7 @@ class Both:
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method and return its result; of a list the first page."""
-        return self.result(attrgetter(method), *args, **kwargs)
-
-    def result(self, getter: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call what `getter` gets of the client and return its result."""
-        return self.use(lambda client: getter(client)(*args, **kwargs))
+        return self.use(lambda client: attrgetter(method)(client)(*args, **kwargs))
 
     def use(self, function: Callable[[Any], Any]) -> Any:
         """Return what a function of the client returns, awaited where it can be."""

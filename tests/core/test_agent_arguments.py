@@ -1,7 +1,5 @@
 """Arguments of agent tools, as models write them."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import ValidationError
 

@@ -17,7 +17,7 @@ from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_emulator import JobOutcome
 from tests.core.agents import JOB, LIMITS, Box, billed
-from tests.core.cloud import Both, sent
+from tests.core.cloud import Both, respond, sent
 from tests.servers import Reply
 
 # Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
@@ -81,11 +81,8 @@ def test_annotations_agree_with_the_requests_that_are_sent(cloud, both, tmp_path
     def call(name, /, **arguments):
         before = len(cloud.requests)
         result = box(name, **arguments)
-        sent_by[f"runcrate_{name}"] = {
-            f"{entry.method} {entry.route}"
-            for entry in cloud.requests[before:]
-            if entry.method != "GET"
-        }
+        routes = {f"{entry.method} {entry.route}" for entry in cloud.requests[before:]}
+        sent_by[f"runcrate_{name}"] = {route for route in routes if not route.startswith("GET")}
         return result
 
     token = call("plan_instance", gpu_type="A100", max_runtime_minutes=30)["plan_token"]
@@ -277,8 +274,7 @@ def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both,
     for path in ("../../etc/passwd", "/etc/passwd", "missing"):
         with pytest.raises(rc.NotFoundError, match="no artifact of this path"):
             box("download_job_artifact", job_id=job["id"], path=path)
-    large = b'{"data": [{"path": "big", "bytes": 2000000000}]}'
-    cloud.fail("GET /jobs/{id}/artifacts", status=200, body=large)
+    respond(cloud, "GET /jobs/{id}/artifacts", [{"path": "big", "bytes": 2000000000}])
     with pytest.raises(rc.ResponseFormatError, match="2000000000 bytes"):
         box("download_job_artifact", job_id=job["id"], path="big")
     assert list(tmp_path.iterdir()) == []

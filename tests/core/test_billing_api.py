@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
 import runcrate_core as rc
-from tests.core.cloud import sent
+from tests.core.cloud import respond, sent
 
 
 def test_balance_auto_recharge_and_cards_are_read(both):
@@ -72,8 +71,7 @@ def test_a_top_up_is_charged_once_for_its_key(cloud, both):
 def test_a_pending_top_up_is_waited_for(cloud, both):
     waiting = {"id": "t1", "amount_usd": 50, "idempotency_key": "order-18", "status": "processing"}
     top_up = {"amount_usd": 50, "idempotency_key": "order-18"}
-    body = json.dumps({"data": waiting}).encode()
-    cloud.fail("POST /billing/topups", body=body, times=2)
+    respond(cloud, "POST /billing/topups", waiting, times=2)
     pending = both("billing.top_up", **top_up)
     assert not pending.has_ended
     seen: list[str] = []
@@ -84,8 +82,7 @@ def test_a_pending_top_up_is_waited_for(cloud, both):
     assert done.idempotency_key == pending.idempotency_key
     assert both("billing.get_balance").credits_balance == Decimal(150)
     action = {"status": "requires_action", "confirm_url": "https://example.com/confirm"}
-    body = json.dumps({"data": waiting | action}).encode()
-    cloud.fail("POST /billing/topups", body=body, times=None)  # nobody comes to confirm it
+    respond(cloud, "POST /billing/topups", waiting | action, times=None)  # nobody confirms it
     pending = both("billing.top_up", **top_up)
     assert pending.confirm_url == action["confirm_url"]
     with pytest.raises(rc.WaitTimeoutError, match="has not ended") as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core import client_pool
 from runcrate_core.ssh.shell_pool import ShellPool
 from tests.core.both_clients import awaited
+from tests.core.cloud import in_child
 from tests.servers import Reply, ScriptedServer
 
 KEY = "rc_live_test"
@@ -24,14 +26,6 @@ OK = Reply(json={"data": []})
 def lease(url: str = "http://127.0.0.1:9", **options: Any) -> rt.ClientLease:
     options = {"api_key": KEY, "inference_url": f"{url}/v1", **options}
     return rt.ClientLease(rc.Runcrate(**options))
-
-
-def is_closed(client: rc.Runcrate) -> bool:
-    try:
-        client.models.list()
-    except rc.ConfigurationError:
-        return True
-    return False
 
 
 def test_leases_of_an_account_share_connections_budget_and_rate_limit():
@@ -66,10 +60,11 @@ def test_an_unused_lease_keeps_the_connections_open():
         unused.sync.models.list()
         client = unused.sync
         unused.close()
-        assert is_closed(client)
+        with pytest.raises(rc.ConfigurationError, match="closed"):
+            client.models.list()
         with pytest.raises(rc.ConfigurationError, match="Make a new object"):
             _ = one.sync
-        assert not is_closed(lease(server.url).sync)
+        assert lease(server.url).sync.models.list() == []
 
 
 async def test_the_last_one_closes_both_kinds():
@@ -139,20 +134,16 @@ def test_an_asynchronous_client_alone_is_enough():
 
 
 def test_a_lock_held_during_a_fork_is_not_held_in_the_child():
-    pair = rt.SyncAsyncClients(rc.Runcrate(KEY))
+    pair, shells = rt.SyncAsyncClients(rc.Runcrate(KEY)), ShellPool()
     sessions = rc.SpendLedger()._sessions
-    owners: list[tuple[Any, str]] = [
-        (client_pool._registry, "lock"),
-        (pair, "_lock"),
-        (sessions, "_lock"),
-        (ShellPool(), "_lock"),
-    ]
-    for owner, lock in owners:
-        with getattr(owner, lock):
-            owner.start_again()
-            assert getattr(owner, lock).acquire(blocking=False)
-        # The old lock is released by the `with`; the new one is free again here.
-        getattr(owner, lock).release()
+
+    def locks() -> list[Any]:
+        return [client_pool._registry.lock, pair._lock, sessions._lock, shells._lock]
+
+    with ExitStack() as held:
+        for lock in locks():
+            held.enter_context(lock)
+        assert in_child(lambda: all(lock.acquire(blocking=False) for lock in locks()))
 
 
 async def test_one_client_is_enough_for_both_kinds(cloud):

@@ -1,7 +1,5 @@
 """Settings: keys and addresses, rows 45 and 46 of the fault table."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Bodies, lists and waits that a server never lets end."""
 
-from __future__ import annotations
-
 import dataclasses
 from itertools import count
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pytest
 import runcrate_core as rc
 from tests.core.agents import LIMITS, Guard
 from tests.core.both_clients import new_client
-from tests.core.cloud import sent
+from tests.core.cloud import respond, sent
 from tests.servers import Reply, ScriptedServer
 
 MADE = {"id": "i-1", "name": "training", "status": "pending"}
@@ -178,8 +177,7 @@ def test_26_a_plan_whose_price_rose_is_refused(cloud, both):
     kind = {"id": "good", "gpu_type": "A100", "gpu_count": 1}
     unpriced = {**kind, "id": "unpriced"}  # which is never chosen
     for offered in ([unpriced, {**kind, "hourly_rate": 1.5}], [{**kind, "hourly_rate": 1.6}]):
-        body = json.dumps({"data": offered}).encode()
-        cloud.fail("GET /instances/types", status=200, body=body)
+        respond(cloud, "GET /instances/types", offered)
     with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
         Guard(both).launched()
     assert sent(cloud, "POST /instances") == []

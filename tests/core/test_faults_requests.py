@@ -1,7 +1,5 @@
 """Fault table, rows 1 to 16: requests and responses, with both clients against a real socket."""
 
-from __future__ import annotations
-
 import pickle
 import time
 

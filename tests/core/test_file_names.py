@@ -1,7 +1,5 @@
 """Fault table, row 48: names that a server gave, and where files with them are put."""
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Identifiers in paths: whatever they are, they reach one endpoint or none."""
 
-from __future__ import annotations
-
 from urllib.parse import unquote
 
 import httpx
