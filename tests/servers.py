@@ -25,6 +25,7 @@ class Reply:
         body: Body instead of `json`, in pieces; a number waits so many seconds.
         headers: Further headers.
         length: A `Content-Length` to claim; `None` sends chunks.
+        drip_s: Seconds to wait after each byte of the head.
         end: What happens to the connection afterwards. `hold`: it stays open without a word;
             `no response`: not even a head is sent before it is closed.
     """
@@ -34,6 +35,7 @@ class Reply:
     body: Iterable[bytes | float] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
+    drip_s: float = 0.0
     end: End = "keep"
 
 
@@ -189,8 +191,12 @@ class ScriptedServer:
         else:
             whole = sum(len(piece) for piece in body if isinstance(piece, bytes))
             headers["content-length"] = str(reply.length if reply.length is not None else whole)
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        connection.sendall(f"HTTP/1.1 {reply.status} Scripted\r\n{head}\r\n".encode("latin-1"))
+        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"HTTP/1.1 {reply.status} Scripted\r\n{fields}\r\n".encode("latin-1")
+        size = 1 if reply.drip_s else len(head)
+        for start in range(0, len(head), size):
+            connection.sendall(head[start : start + size])
+            self._over.wait(reply.drip_s)
         for piece in body:
             if isinstance(piece, float):
                 self._over.wait(piece)

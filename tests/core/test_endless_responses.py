@@ -39,13 +39,12 @@ def test_a_trickling_download_ends_in_an_error(scripted, tmp_path):
     assert target.read_bytes() == b"before"
 
 
-def test_a_list_of_empty_pages_ends_in_an_error(scripted):
+def test_a_list_of_empty_pages_ends_in_an_error(failure):
     """Each page names a cursor that was never seen before."""
     metas = [{"hasMore": True, "cursor": f"c{number}"} for number in range(MAX_EMPTY_PAGES + 1)]
-    server, both = scripted(*(Reply(json={"data": [], "meta": meta}) for meta in metas))
-    with pytest.raises(rc.ResponseFormatError, match="no values"):
-        both.values("jobs.list")
-    assert server.sent == MAX_EMPTY_PAGES
+    pages = [Reply(json={"data": [], "meta": meta}) for meta in metas]
+    read = {"call": lambda both: both.values("jobs.list"), "sent": MAX_EMPTY_PAGES}
+    failure(rc.ResponseFormatError, *pages, match="no values", **read)
 
 
 def test_a_value_makes_the_next_empty_page_the_first_again():

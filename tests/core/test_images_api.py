@@ -14,7 +14,6 @@ from PIL import Image
 
 import runcrate_core as rc
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
-from tests.core.both_clients import awaited
 from tests.servers import Reply, ScriptedServer, raw_reply
 
 FLUX = "black-forest-labs/FLUX.1-schnell"
@@ -32,21 +31,10 @@ DATA_URI = f"data:image/png;base64,{PNG64}"
 BASE64_REPLY = Reply(json={"data": [{"b64_json": PNG64}]})
 
 
-async def saved(result: Any, path: Any, *, is_async: bool) -> Any:
-    """Save the first image of a result."""
-    image = (await awaited(result)).image
-    return await image.asave(path) if is_async else image.save(path)
-
-
 def test_an_image_is_made_and_saved(both, cloud, tmp_path):
     given = {"model": FLUX, "width": 512, "height": 256, "seed": 42}
-    path = both.use(
-        lambda client: saved(
-            client.images.generate("A futuristic cityscape at sunset", **given),
-            tmp_path / "city",
-            is_async=both.is_async,
-        )
-    )
+    image = both("images.generate", "A futuristic cityscape at sunset", **given).image
+    path = both.use(lambda _: (image.asave if both.is_async else image.save)(tmp_path / "city"))
     assert path == tmp_path / "city.webp"
     with Image.open(path) as made:
         assert (made.size, made.format) == ((512, 256), "WEBP")

@@ -36,6 +36,9 @@ def test_a_job_runs_to_its_end(cloud, both):
     assert not job.has_ended
     chunks = both.values("jobs.follow_logs", job.id)
     assert "".join(chunk.text for chunk in chunks) == "hello\nbye\n"
+    page = both("jobs.logs", job.id, limit=1)
+    assert [chunk.text for chunk in page.chunks] == [chunks[0].text]
+    assert both("jobs.logs", job.id, after=page.cursor).chunks == chunks[1:]
     done = both("jobs.wait", job.id)
     assert (done.status, done.exit_code, done.has_ended) == ("succeeded", 0, True)
     assert done.ended_at is not None
@@ -89,13 +92,9 @@ def test_lists_go_on_from_page_to_page(cloud, both):
 
 
 def test_filters_are_sent_as_the_api_reads_them(cloud, both):
-    both.values(
-        "jobs.list",
-        status=["queued", "running"],
-        tags={"project": "vision", "owner": "me"},
-        created_after=datetime(2026, 1, 1, tzinfo=UTC),
-        q="train",
-    )
+    tags, states = {"project": "vision", "owner": "me"}, ["queued", "running"]
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    both.values("jobs.list", status=states, tags=tags, created_after=since, q="train")
     both.values("jobs.list_all", status="failed", group_id="group-1", gpu_type="A100")
     first, second = sent(cloud, "GET /jobs")
     assert first.query == {
@@ -112,14 +111,14 @@ def test_filters_are_sent_as_the_api_reads_them(cloud, both):
     }
 
 
+def state(status: str) -> Reply:
+    return Reply(json={"data": {"id": "job-1", "status": status}})
+
+
 def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted):
     env = {"VALUE": "first"}
-
-    def spoil(_):
-        env["VALUE"] = "changed"
-
-    response = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
-    server, both = scripted(Reply(503, {"error": "busy"}), response, on_request=spoil)
+    spoil = {"on_request": lambda _: env.update(VALUE="changed")}
+    server, both = scripted(Reply(503, {"error": "busy"}), state("queued"), **spoil)
     both("jobs.run", **SPEC, env=env)
     first, second = server.received
     assert first.body == second.body
@@ -140,10 +139,6 @@ def test_every_error_of_a_keyed_request_names_its_key(cloud, both, method, argum
     [request] = sent(cloud, route)
     error = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own error
     assert (error.idempotency_key, error.code) == (request.headers["idempotency-key"], code)
-
-
-def state(status: str) -> Reply:
-    return Reply(json={"data": {"id": "job-1", "status": status}})
 
 
 MISSING = Reply(404, {"error": {"code": "not_found", "message": "no such job"}})
@@ -167,16 +162,13 @@ def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted):
     assert caught.value.details == {"last": "dreaming"}
 
 
-def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(scripted, monkeypatch):
-    server, both = scripted(state("queued"), MISSING)
-    with pytest.raises(rc.NotFoundError):
-        both("jobs.wait", "job-1", poll_interval=0.01)
-    assert server.sent == 2
+def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(failure, scripted, monkeypatch):
+    wait = {"call": "jobs.wait", "arguments": {"job_id": "job-1", "poll_interval": 0.01}}
+    failure(rc.NotFoundError, state("queued"), MISSING, **wait, sent=2)
     monkeypatch.setattr("runcrate_core.protocol.polling.CREATION_LAG_S", 0.0)
     monkeypatch.setattr("runcrate_core.api.job_logs.CREATION_LAG_S", 0.0)
+    failure(rc.NotFoundError, MISSING, **wait)
     _, both = scripted(MISSING)
-    with pytest.raises(rc.NotFoundError):
-        both("jobs.wait", "job-1", poll_interval=0.01)
     with pytest.raises(rc.NotFoundError):
         both.values("jobs.follow_logs", "job-1")
 
@@ -250,14 +242,6 @@ def test_an_odd_piece_of_output_does_not_cost_the_others(scripted):
     odd = "x", None, None
     _, both = scripted(output("a", odd, "b", cursor=3, done=True))
     assert [piece.text for piece in both.values("jobs.follow_logs", "job-1")] == ["a", "", "b"]
-
-
-def test_logs_are_read_page_by_page(both):
-    job = both("jobs.wait", both("jobs.run", **SPEC).id, poll_interval=0.02)
-    page = both("jobs.logs", job.id, limit=1)
-    assert [chunk.text for chunk in page.chunks] == ["[emulator] not run: echo hello\n"]
-    assert page.chunks[0].ts is not None
-    assert both("jobs.logs", job.id, after=page.cursor).chunks == []
 
 
 def test_a_webhook_secret_is_given_and_not_shown(both):
