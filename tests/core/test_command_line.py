@@ -22,7 +22,7 @@ from tests.core.agents import start
 
 
 class Result(NamedTuple):
-    """What a command did."""
+    """The outcome of a command."""
 
     status: int
     output: str
