@@ -31,6 +31,7 @@ _ELSEWHERE: Final = 303
 class Findable(Protocol):
     """A resource that can be found again: it has a name and a time of creation."""
 
+    id: str
     name: str
     created_at: datetime | None
 
@@ -163,16 +164,16 @@ def by_name(
                 continue
             elapsed = timedelta(seconds=(yield from Now()) - sent_at)
             since = None if server_now is None else server_now - elapsed - CLOCK_GRANULARITY
-            candidates = [
-                item
+            candidates = {  # by identifier, as pages may repeat some
+                item.id: item
                 for item in listed
-                if item.name == name
+                if same(name, item.name)
                 and matches(item)
                 and (is_unique or _is_created_since(item, since))
-            ]
+            }
             if candidates:
-                alone = len(candidates) == 1
-                return candidates[0].model_copy(update={"recovered": True}) if alone else None
+                [item, *others] = candidates.values()
+                return None if others else item.model_copy(update={"recovered": True})
         return None
 
     return find

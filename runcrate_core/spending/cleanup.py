@@ -12,6 +12,7 @@ from runcrate_core.api.instances import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
 from runcrate_core.protocol.identifiers import is_usable
+from runcrate_core.protocol.reconcile import same
 from runcrate_core.protocol.steps import RunConcurrently, Sleep
 from runcrate_core.spending.money import cost_of_instance, cost_of_job
 
@@ -29,7 +30,10 @@ END_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 # by an error that may pass.
 TERMINATING_WAITS_S: Final = (8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 _BUSY_STATUSES: Final = frozenset({409, 423, 429})
+_FIRST_CLIENT_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
+# A termination that is refused so may be one of something that has just ended.
+_MAY_HAVE_ENDED: Final = frozenset({404, 408, 409, 410})
 # Waits for the end to be seen after a termination by a tool.
 CONFIRM_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
 # A launch whose outcome is unknown, and that the API lists nowhere after so long, never happened.
@@ -130,7 +134,7 @@ def record_if_ended(ledger: SpendLedger, resource: Instance | Job) -> None:
         return
     if resource.has_ended:
         record_end(ledger, entry, resource)
-    elif resource.name == entry.name:
+    elif same(entry.name, resource.name):
         ledger.observe(entry, is_running=_is_running(resource))
 
 
@@ -155,13 +159,19 @@ def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job
 def terminate_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance]:
     """Terminate an instance, wait a little for its end, and record that.
 
+    When the response is lost, or it is refused as one that has ended, its end is looked up.
+
     Returns:
         The instance as last seen. It has ended only if its `has_ended` is true, or if the API
         does not know it any more.
     """
-    if not instance.has_ended:
-        yield from instances.terminate(instance.id)
-    yield from _remove_remains(instance)
+    failure: RuncrateError | None = None
+    try:
+        if not instance.has_ended:
+            yield from instances.terminate(instance.id)
+        yield from _remove_remains(instance)
+    except RuncrateError as error:
+        failure = _if_it_may_have_ended(error)
     last = instance
     for wait in CONFIRM_WAITS_S:
         if wait:
@@ -176,6 +186,8 @@ def terminate_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance
             gone = instance.model_copy(update={"status": "terminated"})
             return gone if seen is None else seen
         last = seen
+    if failure is not None:
+        raise failure
     return last
 
 
@@ -185,8 +197,12 @@ def cancel_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
     Returns:
         The job as last seen. It has ended only if its `has_ended` is true.
     """
-    if not job.has_ended:
-        job = yield from _cancel(job.id)
+    failure: RuncrateError | None = None
+    try:
+        if not job.has_ended:
+            job = yield from _cancel(job.id)
+    except RuncrateError as error:
+        failure = _if_it_may_have_ended(error)
     for wait in CONFIRM_WAITS_S[1:]:
         if job.has_ended:
             break
@@ -195,7 +211,21 @@ def cancel_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
     entry = next((entry for entry in ledger.entries if entry.id == job.id), None)
     if entry is not None and job.has_ended:
         yield from ledger.run(record_end, ledger, entry, job)
+    if failure is not None and not job.has_ended:
+        raise failure
     return job
+
+
+def _if_it_may_have_ended(error: RuncrateError) -> RuncrateError:
+    """Return the error of a termination that may have worked, or of something that has ended.
+
+    Raises:
+        RuncrateError: It was refused for certain, so nothing has to be looked up.
+    """
+    status = error.status_code or _FIRST_SERVER_ERROR
+    if _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR and status not in _MAY_HAVE_ENDED:
+        raise error
+    return error
 
 
 def look_up_by_name(kind: str, name: str) -> Flow[Instance | Job | None]:
@@ -207,12 +237,12 @@ def _named(kind: str, name: str) -> Flow[Sequence[Instance | Job]]:
     if kind == "job":
         return (yield from jobs_named(name))
     listed = yield from instances.list_instances(search=name)
-    return [item for item in listed if item.name == name]
+    return [item for item in listed if same(name, item.name)]
 
 
 def jobs_named(name: str) -> Flow[list[Job]]:
     """Return the jobs of exactly this name."""
-    return [job for job in (yield from all_jobs(q=name)) if job.name == name]
+    return [job for job in (yield from all_jobs(q=name)) if same(name, job.name)]
 
 
 def all_jobs(**filters: Any) -> Flow[list[Job]]:
@@ -314,7 +344,7 @@ def _identify(ledger: SpendLedger, entry: LedgerEntry) -> Flow[Instance | Job | 
         by_id = yield from look_up(entry.kind, entry.id)
         if by_id is None:
             return None
-        same_name = by_id.name in ("", entry.name)  # without a name it is not another's
+        same_name = not by_id.name or same(entry.name, by_id.name)  # nameless, it is no other's
         if by_id.id == entry.id and (same_name or entry.is_confirmed):
             yield from ledger.run(ledger.observe, entry, is_running=_is_running(by_id))
             return by_id
@@ -349,7 +379,7 @@ def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
             return
         if resource is None or resource.has_ended:
             yield from ledger.run(record_end, ledger, entry, resource)
-        elif resource.name == entry.name:
+        elif same(entry.name, resource.name):
             yield from ledger.run(ledger.observe, entry, is_running=_is_running(resource))
         return
     resource = yield from look_up_by_name(entry.kind, entry.name)

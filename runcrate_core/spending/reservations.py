@@ -12,6 +12,7 @@ from runcrate_core.api import instances
 from runcrate_core.api.lifetimes import is_endless
 from runcrate_core.errors import AmbiguousLaunchError, RuncrateError, SpendRefusedError
 from runcrate_core.protocol.identifiers import is_usable
+from runcrate_core.protocol.reconcile import same
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.limits import MAX_JOB_RETRIES, MAX_RUNTIME_MINUTES
 from runcrate_core.spending.money import cents, known_price
@@ -85,6 +86,7 @@ class Reservations:
             for job in jobs
             if not job.has_ended and job.name not in known
         ]
+        owned = list({item.id: item for item in owned}.values())  # pages may repeat some
         return owned, frozenset({item.id for item in listed} | {job.id for job in jobs})
 
     def reserve(self, entry: LedgerEntry, *, plan_token: str | None = None) -> Flow[frozenset[str]]:
@@ -168,8 +170,10 @@ class Reservations:
         self, entry: LedgerEntry, created: Started, before: frozenset[str]
     ) -> Flow[Started]:
         """Identify, record and verify what was launched."""
-        if created.id in before or not self._is_identified(entry, created):
-            created = yield from self._identified(entry, created)
+        is_new = self._is_new(entry, created, before)
+        has_other_name = bool(created.name) and not same(entry.name, created.name)
+        if has_other_name or not is_new:
+            created = yield from self._identified(entry, created, is_new=is_new)
         yield from self._record(entry, created)
         if is_endless(created):
             created = yield from self._looked_up(entry, created)
@@ -184,28 +188,31 @@ class Reservations:
         suffix = f"-{secrets.token_hex(3)}"
         return f"{self._limits.name_prefix}{rest}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix
 
-    def _is_identified(self, entry: LedgerEntry, created: Started) -> bool:
-        """Return whether a response names what was launched, by an identifier that can be used."""
+    def _is_new(self, entry: LedgerEntry, created: Started, before: frozenset[str]) -> bool:
+        """Return whether a response has an identifier that can be used, and no other resource."""
         is_other = any(
             known.id == created.id and known.name != entry.name for known in self._ledger.entries
         )
-        same_name = created.name in ("", entry.name)
-        return same_name and not is_other and is_usable(created.id)
+        return created.id not in before and not is_other and is_usable(created.id)
 
-    def _identified(self, entry: LedgerEntry, created: Started) -> Flow[Started]:
+    def _identified(self, entry: LedgerEntry, created: Started, *, is_new: bool) -> Flow[Started]:
         """Return what was launched by its name, after a response that does not identify it.
+
+        A new identifier under another name is kept for its termination, which looks at its age.
 
         Raises:
             AmbiguousLaunchError: It is not listed.
         """
-        yield from self._ledger.run(self._ledger.note, entry.name, state="unknown")
+        changes = {"state": "unknown"} | ({"id": created.id} if is_new else {})
+        yield from self._ledger.run(self._ledger.note, entry.name, **changes)
         listed = yield from cleanup.look_up_by_name(entry.kind, entry.name)
         if isinstance(listed, type(created)) and is_usable(listed.id):
             return listed
+        shown = f" (`{created.id}`, {created.name!r})" if is_new else ""
         raise AmbiguousLaunchError(
-            f"The {entry.kind} {entry.name!r} was launched, but the response does not identify it, "
-            "and it is not listed under its name. It may run and be charged. Look it up before "
-            "launching another.",
+            f"The {entry.kind} {entry.name!r} was launched, but the response does not identify it"
+            f"{shown}, and it is not listed under its name. It may run and be charged. Look it up "
+            "before launching another.",
             name=entry.name,
             may_have_been_received=True,
         )

@@ -52,7 +52,10 @@ def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted, lost):
     assert "instances.list(search='training')" in str(error)
 
 
-@pytest.mark.parametrize("looks", [[EMPTY, LISTED], [Reply(403, {"error": "no"}), LISTED]])
+TWICE = Reply(json={"data": [LATER, LATER]}, headers=NOW)
+
+
+@pytest.mark.parametrize("looks", [[TWICE], [EMPTY, LISTED], [Reply(403, {"error": "no"}), LISTED]])
 def test_18_a_lost_launch_is_found_by_its_name(scripted, looks):
     server, both = scripted(Reply(500, {"error": "boom"}), *looks)
     instance = both("instances.create", **LAUNCH)

@@ -314,7 +314,8 @@ def test_an_instance_costs_its_whole_seconds_and_is_free_only_if_never_deployed(
 
 
 def test_an_instance_that_does_not_tell_its_gpus_has_one(cloud, both, guard):
-    respond(cloud, "GET /instances", [{"id": "i", "name": "agent-i", "status": "running"}])
+    listed = {"id": "i", "name": "agent-i", "status": "running"}
+    respond(cloud, "GET /instances", [listed, listed])  # and it is one, though listed twice
     assert [one.gpu_count for one in guard.plan(max_runtime_minutes=5).running] == [1]
 
 

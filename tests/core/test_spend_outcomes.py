@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -247,6 +248,42 @@ def test_an_interruption_is_not_hidden_by_the_ledger(cloud, tmp_path, monkeypatc
         asyncio.run(interrupted())
     other.close()
     assert (guard.ledger.entries, sent(cloud, "POST /jobs")) == ((), [])
+
+
+@pytest.mark.parametrize(("change", "error"), [(str.upper, None), ("{}-1".format, "agent-.*-1'")])
+def test_a_name_that_the_service_changes_hides_no_instance(cloud, both, guard, change, error):
+    """In another case it is the same; under another name a new identifier is still terminated."""
+    cloud.clock_speed = 0
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    made = both("instances.create", name=change(plan.name), gpu_type="A100")
+    respond(cloud, "POST /instances", {"id": made.id, "name": made.name, "status": "pending"})
+    respond(cloud, "GET /instances", [])  # it is not there yet
+    with pytest.raises(rc.AmbiguousLaunchError, match=error) if error else nullcontext():
+        guard.launch(plan.token)
+    [entry] = guard.ledger.live
+    assert (entry.id, entry.state) == (made.id, "unknown" if error else "started")
+    assert guard.terminate_all().ended == (plan.name,)
+    assert cloud.world.live_instances == {}
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("kind", ["instance", "job"])
+@pytest.mark.parametrize(
+    "fault", ["lost", {"status": 404}, {"status": 409}, {"status": 403}, {"body": b'{"error": 1}'}]
+)
+def test_a_termination_has_worked_if_its_end_is_seen(cloud, guard, kind, fault):
+    """Whatever its response is: it may be lost, or report that there is nothing to terminate."""
+    cloud.clock_speed = 0
+    made = guard.launched() if kind == "instance" else guard.run_job(**JOB)
+    route = "DELETE /instances/{id}" if kind == "instance" else "POST /jobs/{id}/cancel"
+    cloud.fail(route, **({"lose_response": True} if fault == "lost" else {"status": 200} | fault))
+    cloud.fail(route, drop_connection=True, times=None)
+    end = guard.terminate if kind == "instance" else guard.cancel_job
+    try:
+        has_ended = end(made.id).has_ended
+    except rc.RuncrateError:
+        has_ended = False
+    assert has_ended is (guard.ledger.live == ()) is (fault == "lost")
 
 
 def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both, guard):
