@@ -34,10 +34,10 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (GET, Reply(json={"data": None, "error": "gone"}), "nothing but an error: gone"),
     (END, Reply(json={"success": False, "error": "locked"}), "nothing but an error: locked"),
     (END, Reply(json={"data": None, "error": {"message": "locked"}}), "an error: locked"),
-    (GET, Reply(json={"data": []}), "GET /instances/{instance_id}"),
-    (GET, Reply(json=[]), "GET /instances/{instance_id}"),
-    (GET, Reply(json="text"), "GET /instances/{instance_id}"),
-    (GET, Reply(json={"data": {"name": 1}}), "GET /instances/{instance_id}"),
+    *(
+        (GET, Reply(json=body), "GET /instances/{instance_id}")
+        for body in ({"data": []}, [], "text", {"data": {"name": 1}})
+    ),
     (CHAT, Reply(json={}), "choices"),
     (CHAT, Reply(json={"choices": [{}]}), "choices.0.message"),
     (CHAT, Reply(json={"choices": "none"}), "choices"),
@@ -58,10 +58,8 @@ MALFORMED: list[tuple[Call, Reply, str]] = [
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}), "lengths (1, 2)"),
     (VECTORS, raw_reply(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'), "text 0 holds"),
     (VECTORS, Reply(json={"data": [{"embedding": [1]}, {"embedding": ["inf"]}]}), "text 1 holds"),
-    (IMAGES, Reply(json={"data": []}), ""),
-    (IMAGES, Reply(json={"data": [{"revised_prompt": "x"}]}), ""),
+    *((IMAGES, Reply(json={"data": data}), "") for data in ([], "x", [{"revised_prompt": "x"}])),
     (IMAGES, Reply(json={"data": [{"url": "", "b64_json": None}]}), ""),
-    (IMAGES, Reply(json={"data": "x"}), ""),
     (IMAGES, Reply(json=[]), ""),
     (SPEECH, raw_reply(b"", "audio/mpeg"), "is empty"),
     (SPEECH, raw_reply(b"<html>", "text/html; charset=utf-8"), "not audio"),

@@ -106,13 +106,9 @@ def test_what_contradicts_a_kind(kind, wanted, expected):
 @pytest.mark.parametrize(
     "text",
     [
-        "https://example.com/a.png",
-        " HTTPS://example.com/a.png ",
-        "http://127.0.0.1:8787/files/a",
-        "http://localhost/a",
-        f"data:image/png;base64,{BASE64}",
-        "data:image/svg+xml,%3Csvg/%3E",
-        BASE64,
+        *("https://example.com/a.png", " HTTPS://example.com/a.png "),
+        *("http://127.0.0.1:8787/files/a", "http://localhost/a"),
+        *(f"data:image/png;base64,{BASE64}", "data:image/svg+xml,%3Csvg/%3E", BASE64),
     ],
 )
 def test_text_that_is_an_address_or_data_is_sent_as_it_is(text):

@@ -11,6 +11,7 @@ import runcrate_core as rc
 from runcrate_core import AsyncPage, Page
 from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
 from tests.core.both_clients import each, new_client
+from tests.core.cloud import listed
 from tests.servers import Reply, ScriptedServer
 
 
@@ -127,15 +128,9 @@ def test_pages_are_asked_for_when_they_are_needed(scripted, method):
     assert both.use(use) == [("a", 1), ("b", 1), ("c", 2)]
 
 
-def test_tasks_may_share_a_page():
-    async def use():
+async def test_tasks_may_share_a_page():
+    with ScriptedServer(*PAGES) as server:
         async with new_client(server.url, is_async=True) as client:
             page = await client.jobs.list()
-
-            async def count():
-                return len([job async for job in page])
-
-            return await asyncio.gather(count(), count())
-
-    with ScriptedServer(*PAGES) as server:
-        assert asyncio.run(use()) == [3, 3]
+            found = await asyncio.gather(listed(page), listed(page))
+    assert [len(jobs) for jobs in found] == [3, 3]
