@@ -295,6 +295,7 @@ def test_reading_is_reported_and_so_is_that_of_a_repeat():
     source = watched(BytesSource(b"x" * 10), lambda *state: reported.append(state))
     for _ in range(2):
         with source.open() as file:
+            assert file.readable()
             assert [len(file.read(size)) for size in (4, -1)] == [4, 6]
         file.close()
     assert (source.size(), reported) == (10, [(4, 10), (10, 10)] * 2)
