@@ -55,7 +55,7 @@ def test_paths_folders_and_patterns(folder, pattern, names, monkeypatch):
     assert [recording.source for recording in found] == [str(folder / name) for name in names]
     assert [recording.media for recording in found] == [folder / name for name in names]
     monkeypatch.chdir(folder)
-    for start in [""] * bool(pattern) + ["./"] * (pattern[:1] == "*" or not pattern):
+    for start in ("", "./") if pattern else ("./",):
         found = list(rt.resolve_audio_sources(start + pattern))
         assert [recording.source for recording in found] == [start + name for name in names]
 

@@ -62,15 +62,17 @@ def test_a_transcript_is_split_into_pieces_with_their_times(transcript, way, pie
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"window_s": seconds} for seconds in (0, -1, math.nan)] + [{"format": "words"}]
+    ("format_", "window_s", "problem"),
+    [
+        *(("windows", seconds, "window must be longer") for seconds in (0, -1, math.nan)),
+        ("words", 30.0, "'words'"),
+    ],
 )
-def test_a_wrong_way_to_split_is_refused_before_it_is_paid_for(wrong):
-    way = {"format": "windows", **wrong}
-    problem = "'words'" if "format" in wrong else "window"
+def test_a_wrong_way_to_split_is_refused_before_it_is_paid_for(format_, window_s, problem):
     with pytest.raises(ValueError, match=problem):
-        WHOLE.split(way.pop("format"), **way)
+        WHOLE.split(format_, window_s)
     with pytest.raises(ValueError, match=problem):
-        Transcriber(**{"format": "windows", **wrong})
+        Transcriber(format=format_, window_s=window_s)
 
 
 SEGMENTS = st.lists(
