@@ -11,11 +11,8 @@ from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, js
 from tests.servers import Reply
 
 ADDRESS = "http://127.0.0.1:9/v1"
-CONFIG = resolve_config(
-    api_key="rc_live_test",
-    inference_url=ADDRESS,
-    default_headers={"X-Team": "red", "Accept": "a/b"},
-)
+HEADERS = {"X-Team": "red", "Accept": "a/b"}
+CONFIG = resolve_config(api_key="rc_live_test", inference_url=ADDRESS, default_headers=HEADERS)
 
 
 @pytest.mark.parametrize("headers", [None, {"User-Agent": "mine", "X-Team": "blue"}])

@@ -66,11 +66,10 @@ def test_bound_does_not_depend_on_the_cut(body, places, bound):
     assert outcome(cut(body, places)) == outcome([body])
 
 
-@given(
-    st.lists(
-        st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), max_size=5
-    )
-)
+LINES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]))
+
+
+@given(st.lists(LINES, max_size=5))
 def test_data_comes_back_as_it_was_sent(texts):
     for end in ("\n", "\r\n", "\r"):
         body = "".join(f"data: {text}{end}{end}" for text in texts).encode()
