@@ -22,15 +22,8 @@ FILES_URL = "https://assets.runcrate.ai"
 # Everything else is noise (server, date, connection) or may be secret (cookies).
 KEPT_ANSWER_HEADERS = frozenset(
     {
-        "content-disposition",
-        "content-range",
-        "content-type",
-        "etag",
-        "location",
-        "retry-after",
-        "x-ratelimit-limit",
-        "x-ratelimit-remaining",
-        "x-request-id",
+        *("content-disposition", "content-range", "content-type", "etag", "location"),
+        *("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-request-id"),
     }
 )
 KEPT_REQUEST_HEADERS = frozenset({"accept", "content-type"})

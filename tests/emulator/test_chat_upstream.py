@@ -59,11 +59,15 @@ def test_an_error_keeps_its_status_and_body(server, upstream, status, body):
     assert answer.headers["x-runcrate-emulator-upstream"].startswith(server.url)
 
 
-def test_retry_after_passes_and_the_key_is_sent_and_never_shown(server, caplog):
+@pytest.mark.parametrize("where", ["argument", "environment"])
+def test_retry_after_passes_and_the_key_is_sent_and_never_shown(server, caplog, monkeypatch, where):
     key = "sk-upstream-secret"
+    if where == "environment":
+        monkeypatch.setenv(KEY_VARIABLE, key)
     error = {"message": f"slow down, Bearer {key}", "code": "rate_limited"}
     server.replies = [servers.Reply(429, {"error": error}, headers={"Retry-After": "7"})]
-    with Emulator(chat_upstream=f"{server.url}/v1", chat_upstream_key=key) as emulator:
+    given = key if where == "argument" else None
+    with Emulator(chat_upstream=f"{server.url}/v1", chat_upstream_key=given) as emulator:
         answer = post(emulator)
         shown = repr(vars(emulator.world)) + repr(emulator.requests) + caplog.text
     assert server.received[0].headers["authorization"] == f"Bearer {key}"
@@ -91,13 +95,6 @@ def test_the_clients_error_names_the_upstream_and_not_its_own_key(server, upstre
     assert f"chat upstream {server.url}" in message
     assert KEY_VARIABLE in message
     assert "RUNCRATE_API_KEY" not in message
-
-
-def test_the_key_may_come_from_the_environment(server, monkeypatch):
-    monkeypatch.setenv(KEY_VARIABLE, "sk-of-the-environment")
-    with Emulator(chat_upstream=f"{server.url}/v1") as emulator:
-        post(emulator)
-    assert server.received[0].headers["authorization"] == "Bearer sk-of-the-environment"
 
 
 def test_a_script_goes_first_and_leaves_the_rest_to_the_upstream(upstream):

@@ -1,11 +1,17 @@
 """The default model: four rules, and it says that it is a simulation."""
 
+import itertools
 import json
+import time
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from runcrate_emulator.chat.arguments import Arguments
 from runcrate_emulator.chat.default_model import FIXED_SENTENCE, REASONING
+from runcrate_emulator.chat.json_schema import UnsatisfiableSchemaError
 from tests.emulator.chat_support import ask, called, calls, json_schema, result, tool, user
 
 PERSON = {
@@ -14,7 +20,8 @@ PERSON = {
         "name": {"type": "string"},
         "age": {"type": "integer"},
         "mood": {"enum": ["sad", "happy"]},
-        "note": {"type": "string"},
+        "note": {"type": ["string", "null"]},
+        "tags": {"type": "array", "items": {"type": "number"}},
     },
     "required": ["name", "age", "mood"],
 }
@@ -119,3 +126,136 @@ def test_rule_4_anything_else_gets_a_sentence_that_tells_it_is_simulated():
 def test_reasoning_is_a_fixed_line_that_can_be_switched_off():
     assert ask("Hello").reasoning == REASONING
     assert ask("Hello", reasoning_effort="none").reasoning == ""
+
+
+FRAGMENTS = [
+    *"""
+Question: |Context: |Answer: |Query: |---------------------|```|Action Input: |{"a": 1}|
+{"type": "object"}|{"type": "object", "properties": {"a": {}}}|{{'a': {{'b': 1}}}}|[1] |- |1. |# |
+JSON|Return JSON with the key 'a'. |it|and |launch it|, then |Find the cheapest GPU|terminate it|
+Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|[] > []|70 billion |70B |30%|
+INV-12|(2010)|don't |is|What is |of|?|.|!|你好|的|天气|à Lyon| |a|The otter eats fish.
+""".replace("\n", "").split("|"),
+    *("\n", "\n\n", "\t", "\0", "\u202e", "\U0001f600"),
+]
+TOOLS = [
+    tool("get_weather", "Get the weather.", location="string"),
+    tool("multiply", "Multiply two numbers.", a="number", b="number"),
+    tool("list_gpus", "List GPUs with prices."),
+    tool("launch", "Launch a machine.", gpu="string", name="string"),
+    tool("terminate", "Terminate a machine.", machine_id="string"),
+    tool("search", "Search the docs.", query="string"),
+]
+RESULTS = ["", "[]", "12", "Error: x", '{"id": "m_1", "price": 2}']
+TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).map("".join)
+
+
+@settings(max_examples=100)
+@given(TEXTS, TEXTS, st.sampled_from(["auto", "required"]), st.sampled_from(RESULTS))
+def test_any_text_gets_a_reply_valid_arguments_and_a_valid_structure(text, system, choice, content):
+    assert ask(text, system).content
+    messages = [user(text), called("1", "list_gpus"), result("1", content)]
+    for conversation in (messages[:1], messages):
+        for call in ask(conversation, tools=TOOLS, tool_choice=choice).calls:
+            schema = next(t["function"] for t in TOOLS if t["function"]["name"] == call.name)
+            jsonschema.validate(json.loads(call.arguments), schema["parameters"])
+    answer = ask(text, response_format=json_schema("x", PERSON))
+    jsonschema.validate(json.loads(answer.content), PERSON)
+
+
+MAX_PROCESSOR_S = 20  # where the work grows with the square of a text, these take minutes
+
+
+@pytest.mark.parametrize(
+    "unit", ["(", "1,", '"', "A. ", "a, ", "\n", "{", "A: b\n", "\\", "It is he. ", "name as JSON "]
+)
+def test_long_and_monotonous_texts_take_no_long_time(unit):
+    text = (unit * 20_000)[:20_000]
+    began = time.process_time()
+    ask(text)
+    ask(text, tools=TOOLS)
+    ask(text, response_format=json_schema("x", PERSON))
+    assert time.process_time() - began < MAX_PROCESSOR_S
+
+
+NODE = {
+    "type": "object",
+    "required": ["value", "children"],
+    "properties": {
+        "value": {"type": "string"},
+        "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+    },
+}
+MEMBER = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "age": {"type": "integer", "minimum": 0},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "when": {"type": "string", "format": "date"},
+    },
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+LEAVES = [
+    {},
+    {"type": "string"},
+    {"type": "string", "minLength": 30, "maxLength": 31},
+    {"type": "string", "maxLength": 2},
+    {"type": "string", "pattern": "^[0-9]+$"},
+    *({"type": "string", "format": name} for name in ("date", "date-time", "email", "uri", "uuid")),
+    {"type": "integer"},
+    {"type": "integer", "minimum": -7, "maximum": -5},
+    {"type": "integer", "minimum": 10, "multipleOf": 7},
+    {"type": "number", "exclusiveMinimum": 41},
+    {"type": "number", "minimum": 0.5, "maximum": 0.75},
+    {"type": "boolean"},
+    {"type": "null"},
+    {"type": ["string", "null"]},
+    {"const": 7},
+    {"enum": ["red", "green"]},
+]
+SCHEMAS = [
+    *LEAVES,
+    MEMBER,
+    {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}},
+    {"allOf": [MEMBER, {"required": ["tags"]}]},
+    {"anyOf": [{"type": "integer", "minimum": 5, "maximum": 4}, {"type": "string"}]},
+    {"oneOf": [{"type": "string"}, {"type": "null"}]},
+    {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "minItems": 2},
+    *({"type": "array", "items": leaf, "minItems": 2, "maxItems": 3} for leaf in LEAVES),
+    *({"type": "object", "required": ["x"], "properties": {"x": leaf}} for leaf in LEAVES),
+    *({"anyOf": [leaf, {"type": "null"}]} for leaf in LEAVES),
+]
+PROMPTS = [
+    "Anna Smith is 42 and lives in Oslo; write to anna@example.com.",
+    "Rent 3 machines under $2 per hour from 2026-03-01, named 'box'.",
+    "价格 是 12 元",
+]
+TOOL_RESULTS = ["done", '{"id": "x-1", "name": "Anna", "age": 7, "tags": ["a"]}', '[{"x": 1}]']
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=str)
+def test_values_are_valid_with_and_without_literals(schema):
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(Arguments(schema).value())
+    for text, found in itertools.product(PROMPTS, TOOL_RESULTS):
+        validator.validate(Arguments(schema, [text], [found]).value())
+
+
+ENDLESS = {"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#/$defs/N"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        False,
+        {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"},
+        {"type": "integer", "minimum": 5, "maximum": 4},
+        {"enum": []},
+        {"$ref": "#/$defs/N", "$defs": {"N": ENDLESS}},
+    ],
+)
+def test_a_schema_that_nothing_satisfies_is_given_up(schema):
+    with pytest.raises(UnsatisfiableSchemaError):
+        Arguments(schema).value()

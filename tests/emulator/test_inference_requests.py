@@ -218,6 +218,9 @@ FIELDS = {
     "negative_prompt response_format image mask control_image input_images prompt_strength n",
     VIDEOS: "model prompt duration aspect_ratio width seed image",
     SPEECH: "input voice response_format speed language",
+    VECTORS: "model input dimensions encoding_format",
+    CHAT: "model messages tools tool_choice response_format stop stream stream_options max_tokens "
+    "logprobs top_logprobs n seed temperature top_p presence_penalty parallel_tool_calls",
 }
 
 
@@ -234,7 +237,12 @@ NULLS = dict.fromkeys(
     ["temperature", "stop", "tools", "tool_choice", "response_format", "max_tokens", "n"]
 )
 PDF = {"file_data": data_url("application/pdf", b"x"), "filename": "a.pdf"}
-ATTACHED = [image_part(PNG), audio_part(b"x", "wav"), file_part(**PDF)]
+ATTACHED = [
+    image_part(PNG),
+    image_part("https://example.com/a.png"),
+    audio_part(b"x", "wav"),
+    file_part(**PDF),
+]
 TAKEN = {
     "attachments": (CHAT, {"model": SEES, **message(content=ATTACHED)}),
     "undocumented fields": (CHAT, {"user": "me", "seed": 3, "top_k": 5, "metadata": {"a": 1}}),

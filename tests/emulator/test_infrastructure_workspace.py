@@ -8,18 +8,11 @@ from tests.emulator.conftest import GOOD, INSTANCE, PUBLIC_KEY, VOLUME, assert_r
 
 
 def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra, volume):
-    assert volume == {
-        "id": volume["id"],
-        "name": "data",
-        "sizeGb": 100,
-        "status": "available",
-        "region": "us-east-1",
-        "providerType": "aws-s3",
-        "deploymentId": None,
-        "projectId": "workspace-emulator",
-        "createdAt": "2026-11-18T12:00:00.000Z",
-        "updatedAt": "2026-11-18T12:00:00.000Z",
+    assert volume.keys() == {
+        *("id", "name", "sizeGb", "status", "region", "providerType", "deploymentId"),
+        *("projectId", "createdAt", "updatedAt"),
     }
+    assert (volume["status"], volume["createdAt"]) == ("available", "2026-11-18T12:00:00.000Z")
     for seconds, balance in ((0, "99.30"), (7 * 86400 - 1, "99.30"), (1, "98.60")):
         emulator.clock.advance(seconds)
         infra.read("/storage")

@@ -84,14 +84,6 @@ def test_structured_output(client, emulator):
     assert answer.choices[0].message.parsed == Person(name="Anna", age=30)
 
 
-def test_reasoning(client):
-    answer = client.chat.completions.create(
-        model="deepseek-ai/DeepSeek-R1", messages=[user("What is 2 + 2?")]
-    )
-    assert answer.choices[0].message.reasoning_content
-    assert answer.usage.completion_tokens_details.reasoning_tokens > 0
-
-
 def test_embeddings_as_numbers_and_packed(client):
     texts = ["launch an instance", "launching", "fish"]
     asked = {"model": "BAAI/bge-large-en-v1.5", "input": texts, "dimensions": 512}

@@ -165,17 +165,17 @@ async def test_an_approval_is_valid_for_its_call_alone_in_time_and_once(emulator
         missing = await repeated(client, name, first, None)
         with monkeypatch.context() as patch:
             patch.setattr("runcrate_mcp.approval.APPROVAL_LIFETIME_S", 0)
-            late = await repeated(client, name, first, (await question(client))[1].request_state)
-        assert "too old" in text_of(late)
+            third, asked = await question(client)
+            late = await repeated(client, name, third, asked.request_state)
         for refused in (altered, moved, replayed, invented, missing, late):
             assert refused.is_error
             assert "approval is" in text_of(refused)
         assert launches(emulator) == 0
 
-        third, asked = await question(client)
-        launched = await repeated(client, name, third, asked.request_state)
+        fourth, asked = await question(client)
+        launched = await repeated(client, name, fourth, asked.request_state)
         assert not launched.is_error, text_of(launched)
-        again = await repeated(client, name, third, asked.request_state)
+        again = await repeated(client, name, fourth, asked.request_state)
         assert again.is_error
         assert launches(emulator) == 1
 

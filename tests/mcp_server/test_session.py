@@ -165,12 +165,6 @@ async def test_after_a_hard_kill_the_ledger_names_what_runs(emulator, tmp_path):
     [entry] = rc.SpendLedger(ledger).live
     assert (entry.id, entry.name) == (launched["id"], launched["name"])
     assert launched["max_runtime_minutes"] == PLAN["max_runtime_minutes"]
-    command = ["instances", "terminate", "--ledger", str(ledger), "--yes"]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "runcrate_core", *command, env=environment(emulator)
-    )
-    assert await process.wait() == 0
-    assert await terminated(emulator, launched["id"])
 
 
 def servers() -> list[int]:

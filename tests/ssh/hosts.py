@@ -139,14 +139,12 @@ def _path() -> str:
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(100):
+    def is_reached() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if server.poll() is not None:
-            break
-        time.sleep(0.05)
-    pytest.fail(f"sshd did not start: {log.read_text()}")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    if not eventually(lambda: is_reached() or server.poll() is not None) or not is_reached():
+        pytest.fail(f"sshd did not start: {log.read_text()}")
 
 
 def _kill_children(parent: int) -> None:

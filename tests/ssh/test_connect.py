@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import filecmp
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,9 @@ from runcrate_core import (
     SSHConnectionError,
 )
 from runcrate_core.ssh import sync_shell
+from runcrate_core.ssh.connection import ConnectionOptions
+from runcrate_core.ssh.login import Login
+from runcrate_core.ssh.shell import AsyncInstanceShell
 from runcrate_core.ssh.shell_pool import ShellPool
 from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator, ssh_sessions
@@ -79,6 +83,19 @@ async def test_the_asynchronous_client_too(cloud):
             assert (await shell.run("pwd")).exit_code == 0
 
 
+async def test_a_certificate_is_for_one_instance(client, cloud, instance, tmp_path):
+    cloud.world.sold_out.clear()
+    other = launch(client, cloud)
+
+    async def log_in(public_key):
+        issued = client.instances.issue_ssh_certificate(instance.id, public_key=public_key)
+        return Login("127.0.0.1", other.model_extra["ssh_port"], "root", issued.certificate)
+
+    options = ConnectionOptions(known_hosts=tmp_path / "known_hosts")
+    with pytest.raises(SSHAuthenticationError, match="refused the certificate"):
+        await AsyncInstanceShell(other.id, log_in, options=options)
+
+
 def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, cloud, tmp_path):
     key = asyncssh.generate_private_key("ssh-ed25519")
     path = tmp_path / "id_ed25519"
@@ -110,7 +127,7 @@ def test_a_changed_host_key_is_refused_unsent(client, cloud, instance, tmp_path,
             shell.run("echo secret")
         with pytest.raises(HostKeyChangedError):
             shell.write_bytes("secret", b"secret")
-    with pytest.raises(HostKeyChangedError):
+    with pytest.raises(HostKeyChangedError, match=re.escape(str(known_hosts))):
         client.instances.connect(instance.id, known_hosts=known_hosts)
     assert not logins  # not even the user's name
     assert len(cloud.ssh.commands) == ran
@@ -321,11 +338,12 @@ print(shell.run("echo open").output, end="")
 
 def test_large_files_take_little_memory(cloud, instance, tmp_path):
     code = f"""
-import resource
+from pathlib import Path
 from runcrate_core import Runcrate
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # of this program alone; `getrusage` begins with that of its parent
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 with Runcrate().instances.connect({instance.id!r}) as shell:
     for name in ("small", "big"):

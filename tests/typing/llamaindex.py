@@ -84,7 +84,7 @@ def makes() -> Sequence[object]:
         RuncrateMediaToolSpec("out", voice="alloy", max_images=2, client=client),
         RuncrateInfrastructureToolSpec(client, limits=SpendLimits(max_total_usd=3)),
         RuncrateInfrastructureToolSpec(ledger=SpendLedger(), include=["runcrate_list_instances"]),
-        RuncrateTranscriptionReader(),
+        RuncrateTranscriptionReader().load_data(Path("a.wav")),
         SimpleDirectoryReader("recordings", file_extractor=audio_file_extractor()),
     ]
 
@@ -118,11 +118,6 @@ async def acalls(llm: RuncrateLLM, embedding: RuncrateEmbedding) -> None:
     vector: list[float] = await embedding.aget_text_embedding("x")
     use(vector, embedding.get_text_embedding_batch(["x"]))
     await llm.aclose()
-
-
-def reads(reader: RuncrateTranscriptionReader) -> None:
-    """Documents of audio files."""
-    use([document.text for document in reader.load_data(Path("a.wav"))])
 
 
 def mistakes() -> None:

@@ -1,4 +1,4 @@
-"""Scripted replies: `on_chat`, `reply_with`, and the errors of scripts."""
+"""Chat: replies complete and streamed, limits, and scripts with their errors."""
 
 import os
 import subprocess
@@ -23,6 +23,7 @@ from tests.emulator.chat_support import (
 ROOT = Path(__file__).parents[2]
 WEATHER = tool("get_weather", "Get the weather.", city="string")
 OSLO = ("get_weather", {"city": "Oslo"})
+REASONER = "deepseek-ai/DeepSeek-R1"
 COUNT = Reply.text("1, 2, 3, 4, 5, 6, 7, 8, 9")
 # Each with further fields of the request, the message and the finish reason.
 REPLIES = {
@@ -75,6 +76,65 @@ def test_a_reply_is_sent_complete_and_streamed(emulator, reply, body, message, f
         assert streamed.pop("tool_calls", []) == functions
         assert (streamed, finishes) == (whole, [finish])
     assert emulator.unused_replies == 0
+
+
+def whole(emulator, text="Hello", **body):
+    return post_chat(emulator, text, **body).raise_for_status().json()
+
+
+def test_a_stream_begins_with_the_role_and_ends_with_an_empty_delta(emulator):
+    chunks = events(post_chat(emulator, stream=True))
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert chunks[-1]["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert all("usage" not in chunk for chunk in chunks)
+    assert len({chunk["id"] for chunk in chunks}) == 1
+
+
+def test_thoughts_are_streamed_before_the_answer(emulator):
+    chunks = events(post_chat(emulator, "What is 2 + 2?", model=REASONER, stream=True))
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    kinds = [key for delta in deltas for key in delta if key != "role" and delta[key]]
+    assert kinds == sorted(kinds, reverse=True)
+    assert {"content", "reasoning_content"} == set(kinds)
+
+
+LIMITED = {
+    "text": ({"text": "count", "max_tokens": 5}, 5),
+    "newer name": ({"text": "count", "max_completion_tokens": 3, "max_tokens": 6}, 3),
+    "thoughts": ({"text": "What is 2 + 2?", "model": REASONER, "max_tokens": 4}, 4),
+    "arguments": ({"text": "weather in Paris?", "tools": [WEATHER], "max_tokens": 9}, 9),
+}
+
+
+@pytest.mark.parametrize(("body", "tokens"), LIMITED.values(), ids=LIMITED)
+def test_a_token_limit_cuts_the_answer(emulator, body, tokens):
+    emulator.on_chat = lambda request: COUNT if request.prompt == "count" else None
+    unlimited = whole(emulator, **{**body, "max_tokens": None, "max_completion_tokens": None})
+    answer = whole(emulator, **body)
+    size = unlimited["usage"]["completion_tokens"]
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == tokens < size
+    cut, full = (one["choices"][0]["message"] for one in (answer, unlimited))
+    for key in ("content", "reasoning_content"):
+        assert full.get(key, "").startswith(cut.get(key, ""))
+    if "reasoning_content" in cut:
+        assert cut["content"] == ""
+        assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": tokens}
+    just = whole(emulator, **{**body, "max_tokens": size, "max_completion_tokens": None})
+    assert just["choices"][0]["finish_reason"] in ("stop", "tool_calls")
+
+
+def test_log_probabilities_are_listed_when_asked_for(emulator):
+    choice = whole(emulator, logprobs=True, top_logprobs=2)["choices"][0]
+    listed = choice["logprobs"]["content"]
+    assert "".join(one["token"] for one in listed) == choice["message"]["content"]
+    for one in listed:
+        first, second = one["top_logprobs"]
+        assert first["token"] == one["token"] != second["token"]
+        assert 0 > one["logprob"] > second["logprob"]
+        assert bytes(one["bytes"]).decode() == one["token"]
+    assert whole(emulator)["choices"][0]["logprobs"] is None
 
 
 def test_an_error_has_its_status_headers_and_envelope_and_costs_nothing(emulator):
