@@ -75,6 +75,15 @@ def test_a_folder_comes_before_what_only_sorts_like_it():
     assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
 
 
+def write(folder: Path, *names: str) -> Path:
+    """Write files whose content is their name."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return folder
+
+
 def pack(folder: Path) -> bytes:
     target = io.BytesIO()
     write_archive(folder, scan(folder, ALL)[0], target)
@@ -124,9 +133,9 @@ def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(tree):
 
 
 def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path):
-    for name, mode in (("plain", 0o600), ("tool", 0o700)):
-        (tmp_path / name).write_text(name)
-        (tmp_path / name).chmod(mode)
+    write(tmp_path, "plain", "tool")
+    (tmp_path / "plain").chmod(0o600)
+    (tmp_path / "tool").chmod(0o700)
     modes = {name: member.mode for name, (member, _) in members_of(pack(tmp_path)).items()}
     assert modes == {"plain": 0o644, "tool": 0o755}
 
@@ -145,9 +154,7 @@ def test_an_archive_that_nobody_waits_for_any_more_is_not_written(tmp_path, code
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path):
-    (tmp_path / "code").mkdir()
-    (tmp_path / "private").write_text("private")
-    (tmp_path / "code/train.py").write_text("x")
+    write(tmp_path, "private", "code/train.py")
     files, _ = scan(tmp_path / "code", ALL)
     (tmp_path / "code/train.py").unlink()
     (tmp_path / "code/train.py").symlink_to(tmp_path / "private")
@@ -171,10 +178,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])
 def test_an_excluded_directory_is_left_out_however_it_is_written(tmp_path, pattern):
-    for name in ("data", "[odd]"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "big.bin").write_text("x")
-    (tmp_path / "main.py").write_text("x")
+    write(tmp_path, "main.py", "data/big.bin", "[odd]/big.bin")
     pattern = str(tmp_path / "data") if pattern == "ABSOLUTE" else pattern
     archive = make_archive(tmp_path, Choice(exclude=(pattern, "nothing")), new_archive_file())
     archive.path.unlink()

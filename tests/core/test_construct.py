@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.messages import AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, TextBlock
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from runcrate_core.toolkit import construct
 
@@ -17,11 +17,8 @@ class Plain(BaseModel):
     count: int = 3
 
 
-class Open(BaseModel):
+class Open(Plain, extra="allow"):
     """A class that keeps what it does not know."""
-
-    model_config = ConfigDict(extra="allow")
-    name: str
 
 
 MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
@@ -31,7 +28,7 @@ MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
     ("kind", "fields", "extra"),
     [
         (Plain, {"name": "a", "count": 1}, None),
-        (Open, {"name": "a"}, {"more": [1]}),
+        (Open, {"name": "a", "count": 1}, {"more": [1]}),
         (ChatResponse, vars(ChatResponse(message=MESSAGE, raw={"id": "1"}, delta="x")), None),
         (AIMessageChunk, vars(AIMessageChunk(content="x")), {}),
     ],

@@ -8,7 +8,6 @@ import gc
 import pickle
 import threading
 import time
-import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +53,7 @@ def run_without_clean_up(main: Any) -> None:
 
 
 @pytest.mark.usefixtures("only_new_garbage")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of who cleans up no better
 @pytest.mark.parametrize("run_in_loop", [asyncio.run, run_without_clean_up])
 def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
     with ScriptedServer(OK) as server:
@@ -64,11 +64,9 @@ def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
             ended.append(weakref.ref(asyncio.get_running_loop()))
             await client.instances.list()
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # of who cleans up no better
-            for run_once in (run_in_loop, run_in_loop, asyncio.run):
-                run_once(once())
-            gc.collect()
+        for run_once in (run_in_loop, run_in_loop, asyncio.run):
+            run_once(once())
+        gc.collect()
         assert [loop() for loop in ended[:2]] == [None, None]
 
 
@@ -175,26 +173,20 @@ def test_39_more_calls_than_connections_wait_for_each_other(monkeypatch):
     assert (server.sent, server.connections) == (12, 2)
 
 
-GIVEN = {
-    "api_key": "rc_live_other",
-    "environment": "staging",
-    "default_headers": {"x-secret": "hidden"},
+SECRET = {"api_key": "rc_live_other", "default_headers": {"x-secret": "hidden"}}
+SYNC_ONE = rc.Runcrate(**SECRET, environment="staging")
+ASYNC_ONE = rc.AsyncRuncrate(**SECRET, environment="staging")
+HOLDERS = {
+    "sync": SYNC_ONE,
+    "async": ASYNC_ONE,
+    "pair of sync": rt.SyncAsyncClients(SYNC_ONE),
+    "pair of async": rt.SyncAsyncClients(ASYNC_ONE),
+    "pair of async by name": rt.SyncAsyncClients(None, ASYNC_ONE),
+    "lease": rt.ClientLease(SYNC_ONE),
 }
-SYNC_ONE, ASYNC_ONE = rc.Runcrate(**GIVEN), rc.AsyncRuncrate(**GIVEN)
 
 
-@pytest.mark.parametrize(
-    "holder",
-    [
-        SYNC_ONE,
-        ASYNC_ONE,
-        rt.SyncAsyncClients(SYNC_ONE),
-        rt.SyncAsyncClients(ASYNC_ONE),
-        rt.SyncAsyncClients(None, ASYNC_ONE),
-        rt.ClientLease(SYNC_ONE),
-    ],
-    ids=["sync", "async", "pair of sync", "pair of async", "pair of async by name", "lease"],
-)
+@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_clients_are_copied_and_pickled_without_their_key(holder, monkeypatch):
     if isinstance(holder, rc.Runcrate | rc.AsyncRuncrate):
         assert copy.deepcopy(holder) is copy.copy(holder) is holder
@@ -210,15 +202,11 @@ def test_clients_are_copied_and_pickled_without_their_key(holder, monkeypatch):
 
 
 def test_derived_clients_share_connections_and_change_only_what_was_asked():
-    with ScriptedServer(OK) as server:
-        with new_client(server.url) as client:
-            client.instances.list()
-            other = client.with_options(environment="staging", max_retries=0)
-            other.instances.list()
-            with pytest.raises(rc.ConfigurationError, match="`speed`"):
-                client.with_options(speed=9)
-        assert server.connections == 1
-        assert [request.path for request in server.received] == [
-            "/api/v1/instances",
-            "/api/v1/instances?environment=staging",
-        ]
+    with ScriptedServer(OK) as server, new_client(server.url) as client:
+        client.instances.list()
+        client.with_options(environment="staging", max_retries=0).instances.list()
+        with pytest.raises(rc.ConfigurationError, match="`speed`"):
+            client.with_options(speed=9)
+    assert server.connections == 1
+    paths = [request.path.removeprefix("/api/v1") for request in server.received]
+    assert paths == ["/instances", "/instances?environment=staging"]
