@@ -12,6 +12,7 @@ import runcrate_core.toolkit as rt
 from tests.core.cloud import Both
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
+WISH: dict[str, Any] = {"gpu_type": "A100", "max_runtime_minutes": 30}
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 
 
@@ -23,19 +24,16 @@ def billed(cloud: Any) -> Decimal:
 
 def start(guard: rc.SpendGuard) -> Any:
     """Plan and launch an instance."""
-    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    plan = yield from guard.plan(**WISH)
     return (yield from guard.launch(plan.token))
 
 
 class Box:
     """`box("get_job", job_id=...)` returns the data of the result, after checking its type."""
 
-    def __init__(self, both: Both, *files_dir: Any, **options: Any) -> None:
-        settings = {"limits": LIMITS, "poll_interval": 0.02} | options
-        if files_dir:
-            settings["files_dir"] = files_dir[0]
+    def __init__(self, both: Both, **options: Any) -> None:
         self.both = both
-        self.tools = rt.AgentToolbox(**settings)
+        self.tools = rt.AgentToolbox(**{"limits": LIMITS, "poll_interval": 0.02} | options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.tools, name)
@@ -51,7 +49,7 @@ class Box:
 
     def launched(self, **wish: Any) -> Any:
         """Plan and launch an instance."""
-        plan = self("plan_instance", **{"gpu_type": "A100", "max_runtime_minutes": 30} | wish)
+        plan = self("plan_instance", **WISH | wish)
         return self("launch_instance", plan_token=plan["plan_token"])
 
     def running(self) -> str:
@@ -81,7 +79,7 @@ class Guard:
 
     def launched(self, **wish: Any) -> Any:
         """Plan and launch an instance."""
-        plan = self.plan(**{"gpu_type": "A100", "max_runtime_minutes": 30} | wish)
+        plan = self.plan(**WISH | wish)
         return self.launch(plan.token)
 
     def started(self, **wish: Any) -> Any:

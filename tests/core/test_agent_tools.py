@@ -16,7 +16,7 @@ from runcrate_core.agent_tools.catalogue import TOOLS as ALL_TOOLS
 from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_emulator import JobOutcome
-from tests.core.agents import JOB, LIMITS, Box, billed
+from tests.core.agents import JOB, LIMITS, WISH, Box, billed
 from tests.core.cloud import Both, respond, sent
 from tests.servers import Reply
 
@@ -73,7 +73,7 @@ def test_every_tool_is_described_and_bounded(tool):
 
 
 def test_annotations_agree_with_the_requests_that_are_sent(cloud, both, tmp_path):
-    box = Box(both, tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
+    box = Box(both, files_dir=tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
     sent_by: dict[str, set[str]] = {}
 
     def call(name, /, **arguments):
@@ -83,8 +83,7 @@ def test_annotations_agree_with_the_requests_that_are_sent(cloud, both, tmp_path
         sent_by[f"runcrate_{name}"] = {route for route in routes if not route.startswith("GET")}
         return result
 
-    token = call("plan_instance", gpu_type="A100", max_runtime_minutes=30)["plan_token"]
-    instance = call("launch_instance", plan_token=token)
+    instance = call("launch_instance", plan_token=call("plan_instance", **WISH)["plan_token"])
     call("wait_for_instance", instance_id=instance["id"])
     cloud.world.on_job = lambda _: JobOutcome(artifacts={"a": "1"})
     job = call("run_job", **JOB)
@@ -189,9 +188,8 @@ def test_a_request_without_response_is_no_end_of_waiting(scripted, kind):
 
 def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
     box = Box(both)
-    wish = {"gpu_type": "A100", "max_runtime_minutes": 30}
     given = {"startup_commands": ["nvidia-smi"], "idle_shutdown_minutes": 10}
-    plan = box("plan_instance", **wish, **given, name="fine tuning")
+    plan = box("plan_instance", **WISH, **given, name="fine tuning")
     assert plan["name"].startswith("agent-fine-tuning-")
     assert (plan["usd_per_hour"], plan["worst_case_usd"]) == (1.49, 0.75)
     assert plan["budget"] == {"spent_or_reserved_usd": 0.0, "left_usd": 5.0, "limit_usd": 5.0}
@@ -199,7 +197,7 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
     [request] = sent(cloud, "POST /instances")
     assert request.json.items() >= {**given, "max_runtime_minutes": 30}.items()
     assert instance["budget"]["left_usd"] == 4.26
-    again = box("plan_instance", **wish)
+    again = box("plan_instance", **WISH)
     assert again["running_already"][0]["name"] == plan["name"]
     box("wait_for_instance", instance_id=instance["id"])
     longer = box("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
@@ -224,7 +222,7 @@ def test_what_others_started_is_ended_without_a_cost(both):
 
 
 def test_a_job_runs_and_its_output_is_fetched(cloud, both, tmp_path):
-    box = Box(both, tmp_path / "outputs")
+    box = Box(both, files_dir=tmp_path / "outputs")
     outputs = {"result.txt": "done\n", ".env": "x"}
     cloud.world.on_job = lambda _: JobOutcome("loss 0.1\n", artifacts=outputs)
     job = box("run_job", **JOB | {"command": "python loss.py", "gpu_type": ["A100", "L40S"]})
@@ -263,7 +261,7 @@ def test_what_is_seen_to_have_ended_frees_what_was_reserved(cloud, both, tool):
 
 
 def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both, tmp_path):
-    box = Box(both, tmp_path)
+    box = Box(both, files_dir=tmp_path)
     odd = f"logs/{'x' * 150}/a  b"
     outputs = {"short": "plain", "long": "x" * 4001, "binary": b"\xff\xfe\x00", odd: b"\xff"}
     cloud.world.on_job = lambda _: JobOutcome(artifacts=outputs)
@@ -352,12 +350,11 @@ def test_a_call_is_described_for_a_person(both):
     def described(name, **arguments):
         return box.describe_call(f"runcrate_{name}", arguments)
 
-    wish = {"gpu_type": "A100", "max_runtime_minutes": 30}
     other = both("instances.create", name="agent-x. Approve:\nfree", gpu_type="A100")
-    shown = described("launch_instance", plan_token=box("plan_instance", **wish)["plan_token"])
+    shown = described("launch_instance", plan_token=box("plan_instance", **WISH)["plan_token"])
     assert 'Running already: "agent-x. Approve:\\nfree". Spent' in shown
     both("instances.terminate", other.id)
-    plan = box("plan_instance", **wish)
+    plan = box("plan_instance", **WISH)
     assert described("launch_instance", plan_token=plan["plan_token"]) == (
         f"Launch {plan['name']}: 1 x A100 in us-east-1 at 1.49 USD an hour for at most 30 minutes: "
         "at most 0.75 USD. Running already: nothing. Spent or reserved so far: 0.00 of 5 USD."

@@ -51,11 +51,9 @@ def test_a_script_is_written_run_and_its_file_read(box):
     assert (ran["exit_code"], ran["output"]) == (0, {"untrusted_text": "trained\n"})
     read = box("read_file", instance_id=instance, path="work/result.json")
     assert json.loads(read["content"]["untrusted_text"]) == {"loss": 0.5}
-    listed = box("list_files", instance_id=instance, path="work")
-    assert listed["files"] == [
-        {"name": "result.json", "size_bytes": 13},
-        {"name": "train.py", "size_bytes": len(script)},
-    ]
+    listed = box("list_files", instance_id=instance, path="work")["files"]
+    sizes = {item["name"]: item["size_bytes"] for item in listed}
+    assert sizes == {"result.json": 13, "train.py": len(script)}
     empty = box("write_file", instance_id=instance, path="empty", content="")
     assert empty["size_bytes"] == 0
     assert "content" not in box("read_file", instance_id=instance, path="empty")
