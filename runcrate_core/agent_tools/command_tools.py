@@ -20,6 +20,7 @@ from runcrate_core.agent_tools.results import ListResult, Result, UntrustedText,
 from runcrate_core.agent_tools.tool import agent_tool
 from runcrate_core.errors import RuncrateError, SpendRefusedError
 from runcrate_core.protocol.steps import GetRunner, RunInThread
+from runcrate_core.protocol.unicode_text import valid_text
 from runcrate_core.spending.plans import plain, quoted
 from runcrate_core.ssh.shell_flows import finish
 
@@ -293,7 +294,7 @@ def list_files(context: ToolContext, args: ListFiles) -> ResultFlow:
     files = yield from finish(shell.start_list_files(args.path))
     shown = [
         known(
-            name=context.sanitizer.name(file.name),
+            name=context.sanitizer.name(valid_text(file.name)),
             directory=file.is_directory or None,
             size_bytes=None if file.is_directory else file.size,
         )

@@ -140,7 +140,8 @@ class Connection:
         """Return the file client of a connection."""
         async with self._starting_sftp:
             if self._sftp is None or connection is not self._opened:
-                started = await connection.start_sftp_client()
+                # Names are bytes; those that are no UTF-8 are kept as the system keeps them.
+                started = await connection.start_sftp_client(path_errors="surrogateescape")
                 if connection is not self._opened:
                     return started
                 self._sftp = started

@@ -36,6 +36,7 @@ OnProgress = Callable[[int, int | None], Any]
 _BLOCK: Final = 131_072  # bytes; OpenSSH takes less than 256 KiB in one packet
 _REQUESTS: Final = 8  # blocks on their way at the same time
 _RANDOM_BYTES: Final = 6
+_MAX_DEPTH: Final = 200
 _KEPT_MODE: Final = 0o777
 
 
@@ -114,7 +115,7 @@ class FileTransfer:
             self._total = attributes.size
             await self._download_file(source, target, attributes)
             return target
-        files = [entry async for entry in self._remote_tree(source, PurePosixPath())]
+        files = [entry async for entry in self._remote_tree(source)]
         self._total = sum(size for _, size in files)
         await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
         for path, _ in files:
@@ -291,26 +292,33 @@ class FileTransfer:
         finally:
             await asyncio.to_thread(part.discard)
 
-    async def _remote_tree(
-        self, root: str, inside: PurePosixPath
-    ) -> AsyncIterator[tuple[PurePosixPath, int]]:
+    async def _remote_tree(self, root: str) -> AsyncIterator[tuple[PurePosixPath, int]]:
         """Yield the regular files of a directory and those below it, with their sizes.
 
         Links are left out: one could lead to any file, or round in a circle.
         """
-        directory = f"{root.rstrip('/')}/{inside}" if inside.parts else root
-        with _errors_of(directory):
-            entries = [entry async for entry in self._sftp.scandir(directory)]
-        for entry in entries:
-            if entry.filename in {".", ".."}:
-                continue
-            name = check_entry_name(str(entry.filename), directory, is_windows=_WINDOWS)
-            mode = entry.attrs.permissions or 0
-            if stat.S_ISDIR(mode):
-                async for found in self._remote_tree(root, inside / name):
-                    yield found
-            elif stat.S_ISREG(mode):
-                yield inside / name, entry.attrs.size or 0
+        unread = [PurePosixPath()]
+        while unread:
+            inside = unread.pop()
+            directory = f"{root.rstrip('/')}/{inside}" if inside.parts else root
+            if len(inside.parts) > _MAX_DEPTH:
+                raise RemoteFileError(
+                    f"`{root}` on the instance has directories nested more than {_MAX_DEPTH} deep. "
+                    "Nothing was saved. Pack it there, and download the archive.",
+                    path=directory,
+                    reason="invalid_path",
+                )
+            with _errors_of(directory):
+                entries = [entry async for entry in self._sftp.scandir(directory)]
+            for entry in entries:
+                if entry.filename in {".", ".."}:
+                    continue
+                name = check_entry_name(str(entry.filename), directory, is_windows=_WINDOWS)
+                mode = entry.attrs.permissions or 0
+                if stat.S_ISDIR(mode):
+                    unread.append(inside / name)
+                elif stat.S_ISREG(mode):
+                    yield inside / name, entry.attrs.size or 0
 
     async def _make_directory(self, path: str) -> None:
         if path not in {"", ".", "/"} and not await self._sftp.isdir(path):

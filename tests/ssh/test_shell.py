@@ -188,16 +188,19 @@ def test_files_go_up_and_down(host, tmp_path):
     (source / "run.sh").chmod(0o755)
     (source / "deep" / "ünï code.bin").write_bytes(bytes(range(256)) * 999)
     (source / "link").symlink_to("/etc/passwd")
+    odd = b"caf\xe9.txt"  # not UTF-8
+    Path(os.fsdecode(bytes(source) + b"/deep/" + odd)).write_text("x")
     seen: list[tuple[int, int | None]] = []
     with host.shell() as shell:
         target = f"{host.folder}/new/tree"
         shell.upload(source, target, on_progress=lambda done, total: seen.append((done, total)))
         assert shell.run(f"{target}/run.sh").output == "ran\n"
-        assert seen[-1][0] == seen[-1][1] == 256 * 999 + 19
+        assert seen[-1][0] == seen[-1][1] == 256 * 999 + 20
         assert [entry.name for entry in shell.list_files(target)] == ["deep", "run.sh"]
         back = shell.download(target, tmp_path / "back")
         assert (back / "deep" / "ünï code.bin").read_bytes() == bytes(range(256)) * 999
         assert (back / "run.sh").stat().st_mode & 0o100
+        assert (back / "deep" / os.fsdecode(odd)).read_text() == "x"
         one = shell.download(f"{target}/run.sh", tmp_path)
         assert one == tmp_path / "run.sh"
         shell.upload(one, f"{host.folder}/new")
@@ -210,6 +213,8 @@ def test_files_go_up_and_down(host, tmp_path):
 def test_errors_of_files_name_path_and_reason(host, tmp_path):
     os.mkfifo(host.folder / "pipe")
     (host.folder / "folder" / Path(__file__).name).mkdir(parents=True)
+    nested = host.folder / "nested"
+    nested.joinpath(*["d"] * 201).mkdir(parents=True)
     with host.shell() as shell:
         cases = [
             (lambda: shell.read_bytes(f"{host.folder}/pipe"), "invalid_path"),
@@ -226,6 +231,7 @@ def test_errors_of_files_name_path_and_reason(host, tmp_path):
             (lambda: shell.write_bytes("a\0b", b""), "invalid_path"),
             (lambda: shell.write_bytes("a\udcff", b""), "invalid_path"),
             (lambda: shell.list_files(f"{host.folder}/none"), "file_not_found"),
+            (lambda: shell.download(str(nested), tmp_path / "nested"), "invalid_path"),
         ]
         for act, reason in cases:
             with pytest.raises(RemoteFileError) as caught:
