@@ -277,8 +277,8 @@ def require_own_key(key: str | None) -> None:
     """
     if key is None:
         raise ConfigurationError(
-            "There is no API key. Set RUNCRATE_API_KEY or pass `api_key`; keys are made at "
-            f"{KEYS_PAGE}. Without one, use the local emulator: `runcrate-emulator`."
+            "There is no API key. Nothing was sent. Set RUNCRATE_API_KEY or pass `api_key`; make "
+            f"one at {KEYS_PAGE}. Without one, use the local emulator: `runcrate-emulator`."
         )
     if not key.startswith(KEY_PREFIX) or key == KEY_PREFIX:
         del key

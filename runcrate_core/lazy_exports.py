@@ -70,4 +70,4 @@ def lazy_exports(
 
 
 def _quoted(extra: str) -> str:
-    return f"'runcrate-integrations[{extra}]'"
+    return f'"runcrate-integrations[{extra}]"'

@@ -18,7 +18,7 @@ class ProgressBar:
             from tqdm.auto import tqdm  # noqa: PLC0415 - an extra, which few programs need
         except ImportError:
             raise ConfigurationError(
-                "A progress bar needs `tqdm`: pip install 'runcrate-integrations[progress]'. "
+                'A progress bar needs `tqdm`. Run: pip install "runcrate-integrations[progress]". '
                 "Without it, pass a function of your own as `on_progress`."
             ) from None
         settings = {"unit": "B", "unit_scale": True, "unit_divisor": 1024, **options}

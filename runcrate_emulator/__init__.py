@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise
-        advice = "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
+        advice = 'The emulator is not installed. Run: pip install "runcrate-integrations[emulator]"'
         raise ModuleNotFoundError(advice, name=missing.name) from None
 
 

@@ -32,6 +32,7 @@ _PROBLEMS = {
     "extra_forbidden": "is not a field of this request",
     "json_invalid": "must hold valid JSON",
     "json_type": "must be a string that holds JSON",
+    "model_type": "must be an object",
 }
 
 

@@ -154,10 +154,10 @@ class Emulator:
             except ModuleNotFoundError as error:
                 if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
                     raise
-                advice = (
-                    'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"'
-                )
-                raise ModuleNotFoundError(advice, name=error.name) from None
+                advice = 'Run: pip install "runcrate-integrations[emulator,ssh]"'
+                raise ModuleNotFoundError(
+                    f"SSH servers need asyncssh. {advice}", name=error.name
+                ) from None
             self.world.ssh = SshServers(self.world.is_instance_running, self.world.now)
             _LOG.warning(_WARNING, "instances, sent over SSH,")
         try:

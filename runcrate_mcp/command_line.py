@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"mcp", "anyio", "uvicorn"}:
             raise
-        return _fail("The MCP SDK is not installed. Run: pip install 'runcrate-integrations[mcp]'")
+        return _fail('The MCP SDK is not installed. Run: pip install "runcrate-integrations[mcp]"')
     except KeyboardInterrupt:
         pass
     return 0

@@ -50,7 +50,7 @@ package, name, extra = sys.argv[1:]
 try:
     getattr(importlib.import_module(package), name)
 except ModuleNotFoundError as error:
-    assert f"pip install 'runcrate-integrations[{extra}]'" in str(error), error
+    assert f'pip install "runcrate-integrations[{extra}]"' in str(error), error
 else:
     raise AssertionError(f"{name} loads without its extra")
 """

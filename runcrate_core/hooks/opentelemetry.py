@@ -21,7 +21,7 @@ try:
     from opentelemetry.trace import SpanKind, Status, StatusCode
 except ModuleNotFoundError as missing:
     raise ConfigurationError(
-        "OpenTelemetry is not installed. Run: pip install 'runcrate-integrations[otel]'"
+        'OpenTelemetry is not installed. Run: pip install "runcrate-integrations[otel]"'
     ) from missing
 
 if TYPE_CHECKING:

@@ -132,13 +132,9 @@ def require_target(target: Path) -> None:
             errno.ENOENT, "The directory to write to does not exist", str(target.parent)
         )
     if target.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, "The target of a download is a directory, not a file", str(target)
-        )
+        raise IsADirectoryError(errno.EISDIR, "The target is a directory, not a file", str(target))
     if target.exists() and not target.is_file():  # such as `/dev/null`, which would be replaced
-        raise OSError(
-            errno.EINVAL, "The target of a download is a pipe or device, not a file", str(target)
-        )
+        raise OSError(errno.EINVAL, "The target is a pipe or device, not a file", str(target))
 
 
 def write_atomically(target: Path, data: bytes) -> Path:

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import threading
+import types
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.http_logs import redacted_logs
@@ -38,7 +39,7 @@ from runcrate_core.protocol.response import Response, TransportFailure
 from runcrate_core.protocol.timeouts import finite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine, Generator
 
     from runcrate_core.config import Config
     from runcrate_core.io.httpx_adapter import HttpResponse
@@ -178,7 +179,8 @@ class AsyncHttp:
         """Return the HTTP client of the running loop and process, made when first needed.
 
         Raises:
-            ConfigurationError: `aclose` was called, or as for `SyncHttp.client`.
+            ConfigurationError: `aclose` was called, no event loop of asyncio is running, or as
+                for `SyncHttp.client`.
         """
         if self._closed:
             raise _closed_error()
@@ -186,7 +188,13 @@ class AsyncHttp:
             if self._given.is_closed:
                 raise _closed_error("`http_client`")
             return self._given
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
+        if loop is None:
+            raise ConfigurationError(
+                "The asynchronous client runs on asyncio, and no event loop of asyncio is running "
+                "here (trio is not supported). Nothing was sent. Use `asyncio.run(...)`, or "
+                "`Runcrate` in a thread."
+            )
         found = self._own.get(loop)
         if found is None or found.process != os.getpid():
             self._forget_ended_loops()
@@ -257,10 +265,18 @@ class AsyncHttp:
     async def aclose(self) -> None:
         """Close the connections of the running loop; those of ended loops went with them."""
         self._closed = True
-        found = self._own.pop(asyncio.get_running_loop(), None)
+        loop = _running_loop()
+        found = None if loop is None else self._own.pop(loop, None)
         self._own.clear()
         if found is not None and found.process == os.getpid():
             await found.aclose()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _LoopClient:
@@ -288,7 +304,24 @@ async def _close_at_end(client: AsyncHttpClient) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        await client.aclose()
+        await _regardless(client.aclose())
+
+
+@types.coroutine
+def _regardless(work: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
+    """Close connections without a pause between them, and in a task that is cancelled as well.
+
+    When a client is dropped at the end of `asyncio.run`, only a few more steps of the loop follow,
+    and tasks that still run are cancelled.
+    """
+    while True:
+        try:
+            step = work.send(None)
+        except StopIteration:
+            return
+        if step is not None:  # it waits, rather than lets others run
+            with contextlib.suppress(asyncio.CancelledError):
+                yield step
 
 
 def _close_in_process(client: HttpClient, process: int) -> None:

@@ -235,7 +235,7 @@ def error_of_response(
             f"`{request.method} {request.route}` was refused with status {response.status}{code}: "
             f"{said}",
             _after(attempts, why_not_repeated),
-            _next_step(response),
+            _next_step(response, refusal.code),
         ),
         status_code=response.status,
         code=refusal.code,
@@ -248,8 +248,10 @@ def error_of_response(
     )
 
 
-def _next_step(response: Response) -> str:
-    """Return the advice for a status; the key of an emulator's upstream is not the client's."""
+def _next_step(response: Response, code: str | None) -> str:
+    """Return the advice for an error; the key of an emulator's upstream is not the client's."""
+    if code == "model_not_found":
+        return "List the models with `client.models.list()` or `runcrate models list`."
     upstream = origin_of(response.headers.get(_UPSTREAM_HEADER, ""))
     if upstream and response.status in _NEXT_STEP:
         return (
@@ -271,7 +273,7 @@ def error_of_failure(
         _sentence(
             f"`{request.method} {request.route}` got no response: {failure.failure.value}{note}",
             _after(attempts, why_not_repeated),
-            _POOL_ADVICE if failure.failure is Failure.POOL_TIMEOUT else "",
+            _FAILURE_ADVICE.get(failure.failure, ""),
         ),
         attempts=attempts,
         idempotency_key=request.idempotency_key,
@@ -291,9 +293,13 @@ def proxy_refused(request: Request) -> ConfigurationError:
     )
 
 
-_POOL_ADVICE: Final = (
-    "Close streams that are no longer read (use them as context managers), or run fewer at once."
-)
+_UNREACHABLE: Final = "Check the URL and the network: `runcrate doctor` finds the cause."
+_FAILURE_ADVICE: Final = {
+    Failure.CONNECT: _UNREACHABLE,
+    Failure.CONNECT_TIMEOUT: _UNREACHABLE,
+    Failure.POOL_TIMEOUT: "Close streams that are no longer read (use them as context managers), "
+    "or run fewer at once.",
+}
 
 
 def _after(attempts: int, why_not_repeated: str) -> str:

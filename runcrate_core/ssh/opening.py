@@ -89,5 +89,6 @@ def require_extra() -> None:
         import asyncssh  # noqa: F401, PLC0415 - an extra
     except ImportError:
         raise ConfigurationError(
-            'Commands on instances need asyncssh: pip install "runcrate-integrations[ssh]"'
+            "Commands on instances need asyncssh. Nothing was sent. "
+            'Run: pip install "runcrate-integrations[ssh]"'
         ) from None

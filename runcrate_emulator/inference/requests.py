@@ -33,7 +33,7 @@ def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
         raise ApiError(
             404,
             "model_not_found",
-            f"There is no model {model_id!r}; `GET /v1/models` lists those there are.",
+            f"There is no model {model_id!r} in the catalogue.",
             details={"field": "model"},
         )
     if model.kind != kind:

@@ -70,6 +70,28 @@ def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
         assert [loop() for loop in ended[:2]] == [None, None]
 
 
+@pytest.mark.usefixtures("only_new_garbage")
+def test_40_connections_of_a_dropped_client_are_closed_with_the_loop():
+    async def several() -> None:
+        client = new_client(server.url, is_async=True)
+        await asyncio.gather(*(client.instances.list() for _ in range(5)))
+
+    with ScriptedServer(OK) as server:
+        asyncio.run(several())
+        gc.collect()  # a connection that is still open is an error here
+        assert server.connections > 1
+
+
+def test_40_without_an_event_loop_of_asyncio_nothing_is_sent():
+    with ScriptedServer(OK) as server:
+        client = new_client(server.url, is_async=True)
+        with pytest.raises(rc.ConfigurationError, match="no event loop of asyncio is running"):
+            client.instances.list().send(None)
+        with pytest.raises(StopIteration):
+            client.aclose().send(None)
+        assert server.sent == 0
+
+
 def downloading(client: rc.Runcrate, folder: Path) -> Any:
     return download_flow(f"{client._driver.config.inference_url}/file", folder / "file")
 

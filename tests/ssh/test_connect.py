@@ -285,10 +285,10 @@ for action in (lambda: Runcrate("rc_live_test").instances.connect("x"), Emulator
         print(type(error).__name__, error)
 """
     client, emulator = run_program(code, tmp_path).splitlines()
-    advice = 'need asyncssh: pip install "runcrate-integrations[{}]"'
-    assert client.startswith("ConfigurationError ")
+    advice = 'Run: pip install "runcrate-integrations[{}]"'
+    assert client.startswith("ConfigurationError Commands on instances need asyncssh. Nothing was")
     assert client.endswith(advice.format("ssh"))
-    assert emulator.startswith("ModuleNotFoundError ")
+    assert emulator.startswith("ModuleNotFoundError SSH servers need asyncssh. ")
     assert emulator.endswith(advice.format("emulator,ssh"))
 
 
