@@ -137,7 +137,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return self._embed([text], self.query_prefix)[0]
+        return self._embed(embeddable_texts([text]), self.query_prefix)[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order; see `embed_documents`."""
@@ -150,7 +150,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
 
     async def aembed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return (await self._aembed([text], self.query_prefix))[0]
+        return (await self._aembed(embeddable_texts([text]), self.query_prefix))[0]
 
     def _embed(self, texts: list[str], prefix: str) -> list[list[float]]:
         pieces = self._pieces(texts, prefix)
@@ -172,7 +172,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     def _pieces(self, texts: list[str], prefix: str) -> Pieces:
         info = get_model_info(self.model)
         max_tokens = self.max_tokens or (info.context_window if info else None)
-        filled = [text if text.strip() else self.empty_text for text in embeddable_texts(texts)]
+        filled = [text if text.strip() else self.empty_text for text in texts]
         return split_texts(
             filled, max_tokens, estimated_tokens, long_text=self.long_text, instruction=prefix
         )

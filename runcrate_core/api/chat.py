@@ -12,7 +12,7 @@ from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
 from runcrate_core.api.chat_completion import ChatCompletion, ChatMessage
-from runcrate_core.api.envelope import parse_model, validated
+from runcrate_core.api.envelope import validated
 from runcrate_core.api.resources import (
     AsyncResource,
     SyncResource,
@@ -21,10 +21,16 @@ from runcrate_core.api.resources import (
     endpoint,
     stream_endpoint,
 )
-from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
+from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.chat_accumulator import (
+    ChatAccumulator,
+    CompletionContext,
+    has_message,
+)
+from runcrate_core.protocol.error_mapping import raise_error_within
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
-from runcrate_core.protocol.response import Response
+from runcrate_core.protocol.response import Response, ResponseInfo, json_object
 from runcrate_core.protocol.steps import Call
 from runcrate_core.protocol.stream_start import StreamRequest
 from runcrate_core.protocol.timeouts import TimeoutLike
@@ -181,25 +187,30 @@ def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletio
 def _completion_parser(
     request: Request, context: CompletionContext
 ) -> Callable[[Response], ChatCompletion]:
-    """Return the parser of a completion, whose tool calls are put right as those of a stream."""
-    parse = parse_model(ChatCompletion, request)
+    """Return the parser of a completion: an odd one is read as a stream of one chunk would be."""
 
-    def parse_usable(response: Response) -> ChatCompletion:
-        completion = parse(response)
-        if context.is_single and len(completion.choices) > 1:
-            folded, payload = ChatAccumulator(context), completion.to_dict()
-            for number, choice in enumerate(payload["choices"]):
-                choice["index"] = number
-            folded.add(payload)
-            whole = validated(ChatCompletion, folded.completion(), response, request)
-            return whole.with_response(completion.response)
-        for choice in completion.choices:
-            ids = CallIds(completion.id, context.messages, context.body)
-            for call in choice.message.tool_calls or ():
-                call.id = ids.of(call.id)
-        return completion
+    def parse(response: Response) -> ChatCompletion:
+        payload = json_object(response, request)
+        raise_error_within(response, payload, request)
+        try:
+            completion = validated(ChatCompletion, payload, response, request)
+            is_odd = context.is_single and len(completion.choices) > 1
+        except ResponseFormatError:
+            if not has_message(payload):
+                raise
+            is_odd = True
+        if is_odd:
+            folded = ChatAccumulator(context)
+            folded.add_complete(payload)
+            completion = validated(ChatCompletion, folded.completion(), response, request)
+        else:
+            for choice in completion.choices:
+                ids = CallIds(completion.id, context.messages, context.body)
+                for call in choice.message.tool_calls or ():
+                    call.id = ids.of(call.id)
+        return completion.with_response(ResponseInfo(response.status, response.headers))
 
-    return parse_usable
+    return parse
 
 
 def stream_request(make: Callable[P, ChatParams]) -> Callable[P, StreamRequest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, ApiPart
-from runcrate_core.api.known_values import FinishReason
+from runcrate_core.api.known_values import FinishReason, OptionalText
 
 
 class FunctionCall(ApiPart):
@@ -21,7 +21,7 @@ class FunctionCall(ApiPart):
 class ToolCall(ApiPart):
     """A call of an offered tool."""
 
-    id: str | None = None
+    id: OptionalText = None
     type: str = "function"
     function: FunctionCall
 
@@ -31,8 +31,8 @@ class ChatMessage(ApiPart):
 
     role: str = "assistant"
     content: str | list[Any] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
+    refusal: OptionalText = None
+    reasoning_content: OptionalText = None
     tool_calls: list[ToolCall] | None = None
 
 
@@ -41,7 +41,7 @@ class ChatChoice(ApiPart):
 
     index: int = 0
     message: ChatMessage
-    finish_reason: FinishReason | None = None
+    finish_reason: FinishReason = None
     logprobs: Any = None
 
 

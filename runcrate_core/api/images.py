@@ -150,8 +150,8 @@ class ImageGeneration(ApiModel):
 
     @property
     def image(self) -> GeneratedImage:
-        """The first image."""
-        return self.data[0]
+        """The first image; of several, the provider may have withheld some."""
+        return next((image for image in self.data if image.url or image.b64_json), self.data[0])
 
     def _linked(self, runner: Runner) -> ImageGeneration:
         link = ClientBinding(runner)
@@ -278,8 +278,8 @@ def _read(response: Response, request: Request) -> ImageGeneration:
     result = parse_model(ImageGeneration, request)(response)
     if not result.data:
         raise malformed(response, request, "it holds no image")
-    if not all(image.url or image.b64_json for image in result.data):
-        raise malformed(response, request, "an image has neither `url` nor `b64_json`")
+    if not any(image.url or image.b64_json for image in result.data):
+        raise malformed(response, request, "no image has a `url` or `b64_json`")
     return result
 
 

@@ -22,12 +22,24 @@ class _OpenText:
 
 _OPEN = _OpenText()
 
+
+class _TextOrNone:
+    """Lets an optional field take text alone: anything else is none, and no error."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        text = core_schema.nullable_schema(core_schema.str_schema())
+        return core_schema.with_default_schema(text, default=None, on_error="default")
+
+
+# A text beside a response that may have been paid for, and is not worth losing it.
+OptionalText: TypeAlias = Annotated[str | None, _TextOrNone()]
+
 KnownJobStatus: TypeAlias = Literal[
     "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"
 ]
 
 FinishReason: TypeAlias = Annotated[
-    Literal["stop", "length", "tool_calls", "content_filter"] | str, _OPEN
+    Literal["stop", "length", "tool_calls", "content_filter"] | str | None, _TextOrNone()
 ]
 VideoStatus: TypeAlias = Annotated[
     Literal["queued", "processing", "completed", "failed"] | str, _OPEN

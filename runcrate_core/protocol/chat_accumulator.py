@@ -19,11 +19,14 @@ beside the text, are moved to the first choice, and so is the text if no other h
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from runcrate_core.protocol.chat_types import REASONING_FIELDS, extract_usage
 from runcrate_core.protocol.tool_arguments import ended_at_limit
 from runcrate_core.protocol.tool_calls import CallIds, ToolCallAssembler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TEXT_FIELDS: Final = ("content", "refusal", *REASONING_FIELDS)
 _FIRST_COUNTS: Final = ("id", "created", "model")
@@ -101,6 +104,12 @@ class ChatAccumulator:
         if self._is_split and type(choices := chunk.get("choices")) is list:
             chunk["choices"] = self._joined_pieces([it for it in choices if isinstance(it, dict)])
         return carries
+
+    def add_complete(self, response: dict[str, Any]) -> None:
+        """Fold a complete response as the only chunk; its choices are numbered as they stand."""
+        choices = [choice for choice in response["choices"] if isinstance(choice, dict)]
+        numbered = [choice | {"index": number} for number, choice in enumerate(choices)]
+        self.add({**response, "choices": numbered})
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:
         """Return the folded completion, in the form of a response without streaming.
@@ -190,6 +199,16 @@ class ChatAccumulator:
                 if fold is not first and fold.speaks
             ),
         ]
+
+
+def has_message(response: Mapping[str, Any]) -> bool:
+    """Return whether a complete response holds a message, or text as in the older API."""
+    choices = response.get("choices")
+    return any(
+        isinstance(choice, dict)
+        and (isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str))
+        for choice in (choices if isinstance(choices, list) else ())
+    )
 
 
 def _numbered(message: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
+from runcrate_core.protocol.chat_accumulator import (
+    ChatAccumulator,
+    CompletionContext,
+    has_message,
+)
 from runcrate_core.protocol.chat_types import ChatCompletionChunk, error_of
 from runcrate_core.protocol.response import Failure, TransportFailure
 from runcrate_core.protocol.sse import (
@@ -153,12 +157,7 @@ class ChatStreamReader:
             value = json.loads(body)
         except (ValueError, RecursionError):
             return []
-        choices = value.get("choices") if isinstance(value, dict) else None
-        messages = [
-            isinstance(choice, dict) and isinstance(choice.get("message"), dict)
-            for choice in (choices if isinstance(choices, list) else ())
-        ]
-        if not any(messages) or error_of(value) is not None:
+        if not isinstance(value, dict) or not has_message(value) or error_of(value) is not None:
             return []
         self.fault = None
         chunks = self._read([body.decode().strip()], now)

@@ -41,6 +41,8 @@ class Pieces:
         An average has the length that the vectors have on average, so that models whose vectors
         are of length 1 keep to it.
         """
+        if self.owners == [*range(len(vectors))]:
+            return list(vectors)
         places = groupby(range(len(self.owners)), key=self.owners.__getitem__)
         return [_average([(vectors[i], self.weights[i]) for i in group]) for _, group in places]
 
@@ -63,15 +65,18 @@ def split_texts(
             `send` does not cut.
         instruction: Put before every piece.
     """
-    if max_tokens is None or long_text == "send":
+    max_piece = None
+    if max_tokens is not None and long_text != "send":
+        instructed = count(instruction) if instruction else 0
+        max_piece = max(1, int(max_tokens * _SAFE_SHARE) - _MARKS - instructed)
+    # A token has a character or more, so texts this short need not be counted.
+    if max_piece is None or max(map(len, texts), default=0) <= max_piece:
         return Pieces(
             [instruction + text for text in texts], list(range(len(texts))), [1] * len(texts)
         )
-    instructed = count(instruction) if instruction else 0
-    max_piece = int(max_tokens * _SAFE_SHARE) - _MARKS - instructed
     pieces = Pieces([], [], [])
     for owner, text in enumerate(texts):
-        parts = _split(text, max(1, max_piece), count)
+        parts = _split(text, max_piece, count)
         for piece in islice(parts, 1) if long_text == "truncate" else parts:
             pieces.texts.append(instruction + piece)
             pieces.owners.append(owner)
@@ -82,7 +87,6 @@ def split_texts(
 def _split(text: str, max_tokens: int, count: Callable[[str], int]) -> Iterator[str]:
     """Yield pieces of a maximum number of tokens, split at white space where there is any."""
     start = 0
-    # A token has a character or more, so a text this short need not be counted.
     while len(text) - start > max_tokens:
         head = text[start : start + max_tokens * _MAX_TOKEN_LENGTH]
         end = len(head)

@@ -92,7 +92,11 @@ def test_27_an_error_as_json_keeps_its_class_and_reason(stream_failure, reply):
         ("text/html", b"<html>" + b"endless " * 50_000, "web page"),
         ("text/plain", b"OK", "text/plain"),
         ("application/json", b'{"choices": []}', "JSON instead of a stream"),
-        ("application/json", b'{"choices": [{"text": "x"}, 1]}', "JSON instead of a stream"),
+        (
+            "application/json",
+            b'{"choices": [{"finish_reason": "x"}, 1]}',
+            "JSON instead of a stream",
+        ),
         ("application/json", b'{"choices": [', "JSON"),
     ],
 )

@@ -150,6 +150,16 @@ def test_an_image_without_usable_data_is_an_error(scripted, data, problem):
         made.to_bytes()
 
 
+def test_an_image_that_was_withheld_does_not_take_the_others_with_it(scripted):
+    withheld = {"error": "blocked"}
+    _, both = scripted(Reply(json={"data": [withheld, *BASE64_REPLY.json["data"]]}))
+    made = both("images.generate", "p", model="m", n=2)
+    assert made.image.to_bytes() == PNG
+    assert made.data[0].to_dict() == withheld
+    with pytest.raises(rc.ResponseFormatError, match="neither URL nor data"):
+        made.data[0].to_bytes()
+
+
 def test_an_image_is_shown_without_a_secret(both):
     made = both("images.generate", "a cat", model=FLUX)
     bundle = both.use(lambda _: shown(made))

@@ -12,7 +12,7 @@ import pytest
 
 import runcrate_core as rc
 from tests.chat_service import completion
-from tests.servers import Reply
+from tests.servers import Reply, sse, stream_reply
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 COMPLETION = completion(calls=[("c", "f", "{}")], reasoning="hm") | {"provider": "new"}
@@ -80,3 +80,61 @@ def test_arguments_by_position_are_refused_by_the_name_that_was_called(method):
         call: Any = getattr(client.chat.completions, method)
         with pytest.raises(TypeError, match=rf"`chat.completions.{method}` takes named arguments"):
             call("Hello")
+
+
+ODD_CHOICES = {
+    "a number as the reason": {"finish_reason": 3},
+    "an object as the reason": {"finish_reason": {"type": "stop"}},
+    "no text as the refusal": {"refusal": False},
+    "a list as the thoughts": {"reasoning_content": ["hm"]},
+    "no calls": {"tool_calls": [None]},
+    "a number as the id": {"tool_calls": [{"id": 7, "function": {"name": "f"}}]},
+    "a list as the arguments": {"tool_calls": [{"function": {"name": "f", "arguments": [1]}}]},
+    "no function": {"tool_calls": [{"id": "c", "function": None}]},
+    "another choice that is none": {"more": None},
+    "another choice without a message": {"more": {"index": 1}},
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("odd", ODD_CHOICES.values(), ids=ODD_CHOICES)
+def test_an_odd_field_loses_no_response_streamed_as_complete(scripted, odd, streamed):
+    message = {"role": "assistant", "content": "Hello", **odd}
+    choice = {"index": 0, "finish_reason": message.pop("finish_reason", "stop"), "message": message}
+    choices = [choice, message.pop("more")] if "more" in odd else [choice]
+    payload = {"id": "r", "model": "m", "choices": choices}
+    _, both = scripted(stream_reply(sse(payload)) if streamed else Reply(json=payload))
+    if streamed:
+        completion = both.use(folded)
+    else:
+        completion = both("chat.completions.create", model="m", messages=MESSAGES)
+    [read] = completion.choices
+    assert read.message.content == "Hello"
+    calls = [call for call in odd.get("tool_calls", ()) if call]
+    assert len(read.message.tool_calls or ()) == len(calls)
+    assert all(call.id for call in read.message.tool_calls or ())
+
+
+async def folded(client):
+    opening = client.chat.completions.stream(model="m", messages=MESSAGES)
+    if isinstance(client, rc.AsyncRuncrate):
+        async with opening as stream:
+            assert [chunk async for chunk in stream]
+            return stream.completion
+    with opening as stream:
+        assert list(stream)
+        return stream.completion
+
+
+@pytest.mark.parametrize("content", [5, {"a": 1}])
+def test_content_of_a_wrong_type_is_an_error(scripted, content):
+    choice = {"message": {"content": content}, "finish_reason": "stop"}
+    _, both = scripted(Reply(json={"choices": [choice]}))
+    with pytest.raises(rc.ResponseFormatError, match=r"choices\.0\.message\.content"):
+        both("chat.completions.create", model="m", messages=MESSAGES)
+
+
+def test_a_response_in_the_form_of_the_older_api_is_read(scripted):
+    _, both = scripted(Reply(json={"choices": [{"text": "Hello", "finish_reason": "stop"}]}))
+    completion = both("chat.completions.create", model="m", messages=MESSAGES)
+    assert completion.choices[0].message.content == "Hello"
