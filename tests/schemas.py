@@ -82,6 +82,15 @@ PLAN = '{"name": "ab", "steps": [{"number": 1, "text": "one"}, {"number": 2, "te
 PET = '{"kind": "cat", "lives": 3}'
 
 
+def sent_schema(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a request, which is that of its response format or its only tool."""
+    if "response_format" in body:
+        schema: dict[str, Any] = body["response_format"]["json_schema"]["schema"]
+    else:
+        schema = body["tools"][0]["function"]["parameters"]
+    return schema
+
+
 def problems(schema: Any, path: str = "", *, strict: bool, root: Any = None) -> list[str]:
     """Return what strict servers refuse in a schema, and references that lead nowhere."""
     root = schema if root is None else root

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_runcrate import ChatRuncrate
@@ -49,6 +50,34 @@ def structured(
     content = None if said else text
     response = chat_service.completion(content, calls=said, finish_reason=finish)
     return reply_of(response, stream=stream)
+
+
+class Recorder(BaseCallbackHandler):
+    """Keeps what its callbacks are given."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.started: list[dict[str, Any]] = []
+        self.tokens: list[tuple[str, Any]] = []
+        self.ended: list[Any] = []
+        self.failed: list[Any] = []
+        self.events: list[tuple[str, Any]] = []
+
+    def on_chat_model_start(self, serialized, messages, **told):
+        self.started.append({"serialized": serialized, "messages": messages, **told})
+
+    def on_llm_new_token(self, token, *, chunk, **_):
+        self.tokens.append((token, chunk.message))
+
+    def on_llm_end(self, response, **_):
+        self.ended.append(response)
+
+    def on_llm_error(self, error, *, response, **_):
+        self.failed.append(response)
+
+    def on_custom_event(self, name, data, **_):
+        self.events.append((name, data))
 
 
 def usage_chunk(usage: dict[str, Any] | None = None) -> Any:

@@ -47,26 +47,16 @@ def test_both_names_of_an_argument(names, value):
         ChatRuncrate(**rest, **dict.fromkeys(names, value))
 
 
-PARAMETERS = {
-    "temperature": 0.0,
-    "max_tokens": 10,
-    "top_p": 0.5,
-    "stop": ["x"],
-    "frequency_penalty": 0.1,
-    "presence_penalty": 0.2,
-    "seed": 7,
-    "logprobs": True,
-    "top_logprobs": 2,
-    "logit_bias": {"5": 1},
-    "n": 1,
-    "reasoning_effort": "low",
-    "service_tier": "flex",
-}
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_each_parameter_is_sent_from_either_place(name):
-    value = PARAMETERS[name]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("temperature", 0.0), ("top_p", 0.5), ("max_tokens", 10), ("stop", ["x"]), ("seed", 7)),
+        *(("frequency_penalty", 0.1), ("presence_penalty", 0.2), ("logit_bias", {"5": 1})),
+        *(("logprobs", True), ("top_logprobs", 2), ("n", 1)),
+        *(("reasoning_effort", "low"), ("service_tier", "flex")),
+    ],
+)
+def test_each_parameter_is_sent_from_either_place(name, value):
     assert body(**{name: value}) == {name: value}
     assert body(call={name: value}) == {name: value}
 
@@ -175,11 +165,8 @@ def test_timeouts_have_any_form(timeout, seconds):
 @pytest.mark.parametrize("key", ["anything", "", None])
 def test_any_server_on_this_machine_is_talked_to_with_any_key(monkeypatch, key):
     monkeypatch.delenv("RUNCRATE_API_KEY")
-    with ScriptedServer(whole(), streamed({"content": "Hello!"})) as server:
-        model = ChatRuncrate(model="m", base_url=f"{server.url}/v1", api_key=key)
-        assert invoke(model).text == stream(model).text == "Hello!"
-        model.close()
-    assert server.received[0].path == "/v1/chat/completions"
+    with ScriptedServer(whole()) as server:
+        assert chat(server, api_key=key).invoke("Hi").text == "Hello!"
     sent = server.received[0].headers.get("authorization")
     assert sent == ("Bearer anything" if key else None)
 
@@ -213,15 +200,10 @@ def test_help_shows_the_documented_names(kind):
 
 
 def test_request_id_rate_limit_and_on_request_headers_are_told():
-    headers = {
-        "x-request-id": "req_1",
-        "x-ratelimit-limit": "60",
-        "x-ratelimit-remaining": "59",
-        "x-ratelimit-reset": "30",
-    }
+    limits = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "59", "x-ratelimit-reset": "30"}
     replies = whole(), streamed({"content": "x"})
     for reply in replies:
-        reply.headers.update(headers)
+        reply.headers.update({"x-request-id": "req_1", **limits})
     with ScriptedServer(*replies) as server:
         model = chat(server, include_response_headers=True)
         for message in (invoke(model), stream(model)):

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
 
 import pytest
 from langchain_core import exceptions as langchain
-from langchain_core.callbacks import BaseCallbackHandler
 
 import runcrate_core
 from langchain_runcrate import ChatRuncrate, errors
 from langchain_runcrate.errors import translated
 from tests.chat_service import chunk
-from tests.langchain.chat_service import EVERY, STREAMED, WHOLE, chat, invoke, stream, whole
+from tests.langchain.chat_service import (
+    EVERY,
+    STREAMED,
+    WHOLE,
+    Recorder,
+    chat,
+    invoke,
+    stream,
+    whole,
+)
 from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
+# Of each status our error, the client's and LangChain's.
 TWINS = [
-    (400, "RuncrateInvalidRequestError", "BadRequestError", "ModelInvalidRequestError"),
-    (401, "RuncrateAuthenticationError", "AuthenticationError", "ModelAuthenticationError"),
-    (
-        *(402, "RuncrateInsufficientCreditsError", "InsufficientCreditsError"),
-        "ModelPermissionDeniedError",
-    ),
-    (403, "RuncratePermissionDeniedError", "PermissionDeniedError", "ModelPermissionDeniedError"),
-    (404, "RuncrateModelNotFoundError", "NotFoundError", "ModelNotFoundError"),
-    (418, "RuncrateStatusError", "APIStatusError", "ModelError"),
-    (422, "RuncrateUnprocessableError", "UnprocessableEntityError", "ModelInvalidRequestError"),
-    (429, "RuncrateRateLimitError", "RateLimitError", "ModelRateLimitError"),
-    (500, "RuncrateServerError", "InternalServerError", "ModelAPIError"),
-    (503, "RuncrateServerError", "InternalServerError", "ModelAPIError"),
+    (400, "RuncrateInvalidRequest", "BadRequest", "ModelInvalidRequest"),
+    (401, "RuncrateAuthentication", "Authentication", "ModelAuthentication"),
+    (402, "RuncrateInsufficientCredits", "InsufficientCredits", "ModelPermissionDenied"),
+    (403, "RuncratePermissionDenied", "PermissionDenied", "ModelPermissionDenied"),
+    (404, "RuncrateModelNotFound", "NotFound", "ModelNotFound"),
+    (418, "RuncrateStatus", "APIStatus", "Model"),
+    (422, "RuncrateUnprocessable", "UnprocessableEntity", "ModelInvalidRequest"),
+    (429, "RuncrateRateLimit", "RateLimit", "ModelRateLimit"),
+    (500, "RuncrateServer", "InternalServer", "ModelAPI"),
+    (503, "RuncrateServer", "InternalServer", "ModelAPI"),
 ]
 
 
@@ -41,12 +46,12 @@ def refusal(status: int, code: str = "some_code", message: str = "Why.", **heade
 @pytest.mark.parametrize(("status", "ours", "core", "standard"), TWINS)
 @pytest.mark.parametrize("ask", EVERY)
 def test_each_status_is_both_kinds_of_error(ask, status, ours, core, standard):
-    kind, core = getattr(errors, ours), getattr(runcrate_core, core)
+    kind, core = getattr(errors, f"{ours}Error"), getattr(runcrate_core, f"{core}Error")
     with ScriptedServer(refusal(status)) as server, pytest.raises(kind) as caught:
         ask(chat(server))
     error = caught.value
     assert isinstance(error, core)
-    assert isinstance(error, getattr(langchain, standard))
+    assert isinstance(error, getattr(langchain, f"{standard}Error"))
     assert error.is_retryable is (status in {429, 500, 503})
     assert (error.status_code, error.code, error.request_id) == (status, "some_code", "req_1")
     assert error.response.status_code == status
@@ -146,18 +151,14 @@ def test_each_failure_is_both_kinds_of_error_and_keeps_what_came(ask, reply, kin
 
 
 def test_the_trace_of_a_failed_call_holds_the_answer():
-    traced: list[Any] = []
-
-    class Handler(BaseCallbackHandler):
-        def on_llm_error(self, error, *, response, **kwargs):
-            traced.append(response)
-
+    recorder = Recorder()
     with ScriptedServer(refusal(404, "model_not_found")) as server:
         for ask in (invoke, stream):
             with pytest.raises(errors.RuncrateModelNotFoundError):
-                ask(chat(server, callbacks=[Handler()]))
-    metadata, of_stream = (one.generations[0][0].message.response_metadata for one in traced)
-    assert metadata == of_stream
+                ask(chat(server, callbacks=[recorder]))
+    whole_one, streamed_one = (failed.generations[0][0].message for failed in recorder.failed)
+    metadata = whole_one.response_metadata
+    assert metadata == streamed_one.response_metadata
     assert (metadata["status_code"], metadata["request_id"]) == (404, "req_1")
     assert metadata["body"]["error"]["code"] == "model_not_found"
     assert "authorization" not in metadata["headers"]

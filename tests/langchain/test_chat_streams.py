@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -19,6 +18,7 @@ from langchain_runcrate.streaming import StreamReader
 from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk, completion
 from tests.langchain.chat_service import (
     STREAMED,
+    Recorder,
     chat,
     closed,
     joined,
@@ -140,22 +140,14 @@ async def test_events_of_version_3_follow_the_protocol(mixture):
 
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
-    seen: list[tuple[str, Any]] = []
-    info: list[Any] = []
-
-    class Handler(BaseCallbackHandler):
-        def on_llm_new_token(self, token, *, chunk, **_):
-            seen.append((token, chunk.message))
-
-        def on_llm_end(self, response, **_):
-            info.append(response.generations[0][0].generation_info)
-
+    recorder = Recorder()
     with ScriptedServer(streamed(*TEXT)) as server:
-        chunks = list(chat(server).stream("Hi", config={"callbacks": [Handler()]}))
+        chunks = list(chat(server).stream("Hi", config={"callbacks": [recorder]}))
     *others, last = chunks
-    assert info == [{"finish_reason": "stop"}]  # where tracers look, as of complete responses
+    info = recorder.ended[0].generations[0][0].generation_info  # where tracers look
+    assert info == {"finish_reason": "stop"}
     assert [piece.chunk_position for piece in chunks] == [None, None, "last"]
-    assert seen == [("It is ", chunks[0]), ("sunny.", chunks[1]), ("", last)]
+    assert recorder.tokens == [("It is ", chunks[0]), ("sunny.", chunks[1]), ("", last)]
     for piece in others:
         assert piece.response_metadata == {"model_provider": "runcrate"}
         assert piece.usage_metadata is None

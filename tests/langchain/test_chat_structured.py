@@ -7,7 +7,6 @@ from datetime import date
 from typing import Annotated, Any, NotRequired, Required
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelError, OutputParserException
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -16,8 +15,8 @@ from typing_extensions import TypedDict
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
-from tests.langchain.chat_service import chat, streamed, structured, whole
-from tests.schemas import FOLDER, HOME, Folder, Home, problems
+from tests.langchain.chat_service import Recorder, chat, streamed, structured, whole
+from tests.schemas import FOLDER, HOME, Folder, Home, problems, sent_schema
 from tests.servers import ScriptedServer
 
 METHODS = ["json_schema", "function_calling", "json_mode"]
@@ -95,27 +94,24 @@ SCHEMAS = [
 
 @pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
 @pytest.mark.parametrize("strict", [None, True, False])
-@pytest.mark.parametrize("method", METHODS[:2])
+@pytest.mark.parametrize("method", METHODS)
 def test_each_schema_by_each_method(method, strict, schema, expected, name):
-    with ScriptedServer(
-        structured(method, TEXT, name=name), structured("json_mode", TEXT, name=name)
-    ) as server:
-        model = chat(server)
-        chain = model.with_structured_output(schema, method=method, strict=strict)
+    options = {} if method == "json_mode" else {"strict": strict}
+    with ScriptedServer(structured(method, TEXT, name=name)) as server:
+        chain = chat(server).with_structured_output(schema, method=method, **options)
         assert chain.invoke("Joke!") == expected
-        wordy = model.with_structured_output(schema, method="json_mode")
-        assert wordy.invoke("Joke!") == expected
-    first, second = (request.json for request in server.received)
-    assert second["response_format"] == {"type": "json_object"}
-    if method == "json_schema":
-        sent = first["response_format"]["json_schema"]
-        assert sent["name"] == name
-        assert "setup" in sent["schema"]["properties"]
+    body = server.received[0].json
+    if method == "json_mode":
+        assert body["response_format"] == {"type": "json_object"}
+        return
+    if method == "function_calling":
+        sent = body["tools"][0]["function"]
+        assert body["tool_choice"] == {"type": "function", "function": {"name": name}}
+        assert body["parallel_tool_calls"] is False
     else:
-        sent = first["tools"][0]["function"]
-        assert first["tool_choice"] == {"type": "function", "function": {"name": name}}
-        assert first["parallel_tool_calls"] is False
-    assert sent.get("strict") is strict
+        sent = body["response_format"]["json_schema"]
+    assert (sent["name"], sent.get("strict")) == (name, strict)
+    assert "setup" in sent_schema(body)["properties"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -131,11 +127,7 @@ def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, stri
     if method == "json_mode":
         assert schema is Home or '"$defs"' in body["messages"][0]["content"]
         return
-    sent = (
-        body["response_format"]["json_schema"]["schema"]
-        if method == "json_schema"
-        else body["tools"][0]["function"]["parameters"]
-    )
+    sent = sent_schema(body)
     assert sent["properties"]
     assert "$defs" in sent
     assert problems(sent, strict=bool(strict)) == []
@@ -228,16 +220,14 @@ def test_json_in_place_of_the_call_is_read_and_prose_is_refused(schema):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
 def test_a_refusal_is_an_error_of_its_own(method, schema):
-    pieces = {"refusal": "I will "}, {"refusal": "not."}
     withheld = [whole({"content": text}, "content_filter") for text in ("The joke is", "")]
     said = whole({"content": None, "refusal": "I will not."})
-    with ScriptedServer(*withheld, said, streamed(*pieces)) as server:
+    pieces = streamed({"refusal": "I will "}, {"refusal": "not."})
+    with ScriptedServer(*withheld, said, pieces) as server:
         chain = chat(server).with_structured_output(schema, method=method)
-        for match in ("The joke is", "content filter"):
-            with pytest.raises(RuncrateRefusalError, match=match):
+        for match in ("The joke is", "content filter", r"I will not\."):
+            with pytest.raises(RuncrateRefusalError, match=match) as caught:
                 chain.invoke("Joke!")
-        with pytest.raises(RuncrateRefusalError, match=r"I will not\.") as caught:
-            chain.invoke("Joke!")
         with pytest.raises(RuncrateRefusalError, match=r"I will not\."):
             list(chain.stream("Joke!"))
     assert isinstance(caught.value, ModelError)
@@ -293,18 +283,14 @@ def test_mistakes_are_told(given, match):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_traces_hold_the_schema(method):
-    traced: list[Any] = []
-
-    class Handler(BaseCallbackHandler):
-        def on_chat_model_start(self, serialized, messages, *, options, **kwargs):
-            traced.append(options["ls_structured_output_format"])
-
+    recorder = Recorder()
     with ScriptedServer(structured(method, TEXT, name="Joke")) as server:
         chain = chat(server).with_structured_output(Joke, method=method)
-        chain.invoke("Joke!", config={"callbacks": [Handler()]})
+        chain.invoke("Joke!", config={"callbacks": [recorder]})
         assert "ls_structured_output_format" not in server.received[0].json
-    assert traced[0]["kwargs"]["method"] == method
-    assert traced[0]["schema"]["title"] == "Joke"
+    traced = recorder.started[0]["options"]["ls_structured_output_format"]
+    assert traced["kwargs"]["method"] == method
+    assert traced["schema"]["title"] == "Joke"
 
 
 class Defaults(BaseModel):

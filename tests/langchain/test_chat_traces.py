@@ -6,26 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_runcrate import ChatRuncrate
 from tests.chat_service import MODEL
-from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
+from tests.langchain.chat_service import EVERY, Recorder, chat, is_streamed, streamed, whole
 from tests.servers import ScriptedServer
-
-
-class Recorder(BaseCallbackHandler):
-    """Keeps all that callbacks are told."""
-
-    def __init__(self) -> None:
-        self.started: list[dict[str, Any]] = []
-        self.ended: list[Any] = []
-
-    def on_chat_model_start(self, serialized, messages, **told):
-        self.started.append({"serialized": serialized, "messages": messages, **told})
-
-    def on_llm_end(self, response, **told):
-        self.ended.append(response)
 
 
 def traced(ask: Any, **options: Any) -> tuple[dict[str, Any], Any]:

@@ -20,6 +20,7 @@ from langchain_runcrate.responses import ResponseContext, assistant_message
 from langchain_runcrate.streaming import StreamReader
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from tests.chat_service import call_piece, calls_delta, chunk
+from tests.json_values import json_values
 from tests.langchain.chat_service import chat, stream, streamed, structured, whole
 from tests.schemas import CABINET, PLAN, Cabinet, Dog, Plan
 from tests.servers import ScriptedServer, sse, stream_reply
@@ -34,12 +35,7 @@ TOOL = {
 CONTEXT = ResponseContext("m", tools=[TOOL])
 HALF = '{"path": "/data/ol'
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-arguments = st.dictionaries(st.text(), json_values, max_size=3)
+arguments = st.dictionaries(st.text(), json_values(), max_size=3)
 
 
 def piece(arguments: str, identifier: str | None = None, name: str | None = None) -> Any:
@@ -128,15 +124,15 @@ def test_an_agent_never_runs_half_a_call(way):
         return "done"
 
     async def events(agent: Any, version: str) -> None:
-        async for _ in agent.astream_events({"messages": [("user", "x")]}, version=version):
+        async for _ in agent.astream_events(question, version=version):
             pass
 
+    question = {"messages": [("user", "x")]}
     half = structured("function_calling", HALF, "length", name="wipe", stream=way != "invoke")
     with ScriptedServer(half) as server, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the beta versions of events
         options = {"streaming": True} if way == "streaming" else {}
         agent: Any = create_agent(chat(server, **options), [wipe])
-        question = {"messages": [("user", "x")]}
         if way == "messages":
             list(agent.stream(question, stream_mode="messages"))
         elif way.startswith("events"):
@@ -145,8 +141,7 @@ def test_an_agent_never_runs_half_a_call(way):
             stream: Any = chat(server).bind_tools([wipe]).stream_events("x", version="v3")
             assert stream.output.tool_calls == []
         else:
-            last = agent.invoke(question)["messages"][-1]
-            assert last.invalid_tool_calls
+            assert agent.invoke(question)["messages"][-1].invalid_tool_calls
     assert ran == []
 
 

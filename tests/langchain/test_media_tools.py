@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
 from langchain_core.tools.base import TOOL_MESSAGE_BLOCK_TYPES
@@ -20,8 +19,8 @@ from langgraph.prebuilt import ToolNode
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVideoTool
+from tests.langchain.chat_service import KEY, Recorder
 
-KEY = "rc_live_test"
 TOOLS: dict[type[BaseTool], dict[str, Any]] = {
     RuncrateImageTool: {"prompt": "A fox in the snow", "width": 256, "height": 256},
     RuncrateSpeechTool: {"text": "Hello from Runcrate."},
@@ -127,26 +126,13 @@ def test_arguments_that_do_not_fit_are_explained(settings):
     assert "/etc/passwd" not in str(unknown.content)
 
 
-class Listener(BaseCallbackHandler):
-    """Keeps custom events."""
-
-    run_inline = True
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
-        assert name == "runcrate_progress"
-        self.told.append(data)
-
-
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 
 
 @WAYS
 async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(settings, way):
     tool = made(RuncrateVideoTool, settings)
-    listener = Listener()
+    listener = Recorder()
     config: Any = {"callbacks": [listener]}
     asking: Any = {"messages": [AIMessage("", tool_calls=[asked(tool, {"prompt": "Waves"})])]}
     builder = StateGraph(MessagesState)
@@ -168,8 +154,9 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(setti
     assert deltas
     assert custom[: len(deltas)] == deltas
     assert len(custom) > len(deltas)  # a tool that a node calls itself reports as well
-    for told in (listener.told, custom):
-        assert (told[-1]["tool"], told[-1]["status"]) == (tool.name, "completed")
+    assert {name for name, _ in listener.events} == {"runcrate_progress"}
+    for told in (listener.events[-1][1], custom[-1]):
+        assert (told["tool"], told["status"]) == (tool.name, "completed")
     assert "Generated 1 video" in events[-1][1]["messages"][-1].content
     await tool.aclose()
 
@@ -181,9 +168,9 @@ async def test_called_as_a_function_or_without_langgraph_there_is_nobody_to_tell
     assert "Generated 1 video" in (await asyncio.to_thread(tool._run, prompt="Waves"))[0]
     assert "Generated 1 video" in (await tool._arun(prompt="Waves"))[0]
     monkeypatch.delitem(sys.modules, "langgraph.config")
-    listener = Listener()
+    listener = Recorder()
     assert "Generated 1 video" in await tool.ainvoke({"prompt": "W"}, {"callbacks": [listener]})
-    assert listener.told
+    assert listener.events
     assert "langgraph.config" not in sys.modules
     await tool.aclose()
 

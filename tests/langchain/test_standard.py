@@ -87,6 +87,7 @@ class ReplayedChatTests(ChatModelIntegrationTests):
     """Capabilities and service of all three methods."""
 
     replayed = True
+    method: str
 
     @pytest.fixture(autouse=True)
     async def _at_the_service(self, api, monkeypatch):
@@ -125,6 +126,10 @@ class ReplayedChatTests(ChatModelIntegrationTests):
     def model_override_value(self) -> str:
         return OTHER_MODEL
 
+    @property
+    def structured_output_kwargs(self) -> dict[str, Any]:
+        return {"method": self.method}
+
     supports_json_mode = True
     supports_image_inputs = True
     supports_image_urls = True
@@ -138,25 +143,17 @@ class ReplayedChatTests(ChatModelIntegrationTests):
 
 
 class TestJsonSchema(ReplayedChatTests):
-    @property
-    def structured_output_kwargs(self) -> dict[str, Any]:
-        return {"method": "json_schema"}
+    method = "json_schema"
 
 
 class TestFunctionCalling(ReplayedChatTests):
+    method = "function_calling"
     only_tests = STRUCTURED_OUTPUT
-
-    @property
-    def structured_output_kwargs(self) -> dict[str, Any]:
-        return {"method": "function_calling"}
 
 
 class TestJsonMode(ReplayedChatTests):
+    method = "json_mode"
     only_tests = STRUCTURED_OUTPUT
-
-    @property
-    def structured_output_kwargs(self) -> dict[str, Any]:
-        return {"method": "json_mode"}
 
 
 # --- embeddings ------------------------------------------------------------------------------

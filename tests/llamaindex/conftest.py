@@ -1,8 +1,7 @@
 """Models for the tests of `llamaindex_runcrate`.
 
-`llm` and `embed_model` talk to a recorded service (mark the test `vcr`), `emulated_llm` and
-`emulated_embedding` to the emulator over real connections, `made_llm` and `made_embedding` to
-`service`, which says what the test has it say.
+`emulated_llm` and `emulated_embedding` talk to the emulator over real connections, `made_llm` and
+`made_embedding` to `service`, which says what the test has it say.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from tests.garbage import collected
 
 if TYPE_CHECKING:
     from runcrate_emulator import Emulator
-    from tests.conftest import Api
 
 # Their assertions explain themselves as those of test modules do.
 pytest.register_assert_rewrite("tests.llamaindex.conformance")
@@ -65,7 +63,8 @@ def made_embedding(service: Service) -> Callable[..., RuncrateEmbedding]:
     return make
 
 
-def _settings(api: Any) -> dict[str, Any]:
+def settings_of(api: Any) -> dict[str, Any]:
+    """Return the arguments that make a model talk to an emulator or a recorded service."""
     return {"api_base": api.inference_url, "api_key": api.api_key}
 
 
@@ -75,28 +74,16 @@ def _closed(part: P) -> Iterator[P]:
 
 
 @pytest.fixture
-def llm(api: Api) -> Iterator[RuncrateLLM]:
-    """A model of the recorded service."""
-    yield from _closed(RuncrateLLM(model=CHAT_MODEL, **_settings(api)))
-
-
-@pytest.fixture
-def embed_model(api: Api) -> Iterator[RuncrateEmbedding]:
-    """An embedding model of the recorded service."""
-    yield from _closed(RuncrateEmbedding(model_name=EMBEDDING_MODEL, **_settings(api)))
-
-
-@pytest.fixture
 def emulated_llm(runcrate_emulator: Emulator) -> Iterator[RuncrateLLM]:
     """A model of the emulator, over real connections."""
-    yield from _closed(RuncrateLLM(model=CHAT_MODEL, **_settings(runcrate_emulator)))
+    yield from _closed(RuncrateLLM(model=CHAT_MODEL, **settings_of(runcrate_emulator)))
 
 
 @pytest.fixture
 def emulated_embedding(runcrate_emulator: Emulator) -> Iterator[RuncrateEmbedding]:
     """An embedding model of the emulator, over real connections."""
     yield from _closed(
-        RuncrateEmbedding(model_name=EMBEDDING_MODEL, **_settings(runcrate_emulator))
+        RuncrateEmbedding(model_name=EMBEDDING_MODEL, **settings_of(runcrate_emulator))
     )
 
 

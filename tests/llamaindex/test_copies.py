@@ -27,10 +27,8 @@ ASK = [ChatMessage(content="x")]
 COPIES = {
     "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
-    "model_copy": lambda llm: llm.model_copy(),
-    "model_copy(deep)": lambda llm: llm.model_copy(deep=True),
     "model_copy(update)": lambda llm: llm.model_copy(update={"temperature": 0.5}),
-    "model_copy(option)": lambda llm: llm.model_copy(update={"max_retries": 1}),
+    "model_copy(option)": lambda llm: llm.model_copy(deep=True, update={"max_retries": 1}),
 }
 
 

@@ -198,18 +198,15 @@ def last(messages: list[ChatMessage], name: str) -> Any:
 
 
 async def told_by(agent, decide):
-    """Run an agent whose questions are answered; returns questions, progress and result."""
+    """Run an agent whose questions are answered; return questions, progress and result."""
     handler = agent.run("Train a model, fetch it, and clean up.")
-    asked: list[ApprovalRequiredEvent] = []
-    progress: list[ToolProgressEvent] = []
+    events: list[Any] = []
     async for event in handler.stream_events():
-        if isinstance(event, ApprovalRequiredEvent):
-            asked.append(event)
-            answer = decide(event)
-            if answer is not None:
-                handler.ctx.send_event(answer)
-        elif isinstance(event, ToolProgressEvent):
-            progress.append(event)
+        events.append(event)
+        if isinstance(event, ApprovalRequiredEvent) and (answer := decide(event)):
+            handler.ctx.send_event(answer)
+    asked = [event for event in events if isinstance(event, ApprovalRequiredEvent)]
+    progress = [event for event in events if isinstance(event, ToolProgressEvent)]
     return asked, progress, await handler
 
 
@@ -236,25 +233,21 @@ async def test_a_whole_story_with_approval(cloud, make):
     assert session.report == rc.CleanupReport()
 
 
-def three_plans(_: list[ChatMessage]) -> Any:
-    return [("plan_instance", PLAN)] * 3
-
-
 def three_launches(messages: list[ChatMessage]) -> Any:
     plans = [json.loads(text) for text in results(messages, "plan_instance")]
     return [("launch_instance", {"plan_token": item["plan_token"]}) for item in plans]
 
 
-def three_equal_jobs(_: list[ChatMessage]) -> Any:
-    return [("run_job", {**JOB, "max_runtime_minutes": 5})] * 3
+LAUNCHES: list[Turn] = [lambda _: [("plan_instance", PLAN)] * 3, three_launches]
+EQUAL_JOBS: list[Turn] = [lambda _: [("run_job", {**JOB, "max_runtime_minutes": 5})] * 3]
 
 
 @pytest.mark.parametrize(
     ("turns", "tool", "route", "wrapped"),
     [
-        ([three_plans, three_launches], "launch_instance", "POST /instances", False),
-        ([three_equal_jobs], "run_job", "POST /jobs", False),
-        ([three_equal_jobs], "run_job", "POST /jobs", True),
+        (LAUNCHES, "launch_instance", "POST /instances", False),
+        (EQUAL_JOBS, "run_job", "POST /jobs", False),
+        (EQUAL_JOBS, "run_job", "POST /jobs", True),
     ],
     ids=["different calls", "equal calls", "in a workflow of agents"],
 )

@@ -29,6 +29,7 @@ from tests.schemas import (
     Pet,
     Plan,
     problems,
+    sent_schema,
 )
 
 pytestmark = IGNORED_WARNINGS
@@ -286,42 +287,37 @@ async def test_schemas_keep_their_meaning(made_llm, service, way, strict, method
     if method == "prompt":
         assert '"$defs"' in body["messages"][-1]["content"]
         return
-    schema = (
-        body["response_format"]["json_schema"]["schema"]
-        if method == "json_schema"
-        else body["tools"][0]["function"]["parameters"]
-    )
+    schema = sent_schema(body)
     assert schema["type"] == "object"
     assert schema["properties"]
     assert "$defs" in schema
     assert problems(schema, strict=bool(strict)) == []
 
 
+class OfServer(ToolMetadata):
+    """A tool of a server that describes no parameters."""
+
+    def get_parameters_dict(self) -> dict[str, Any]:
+        return {}
+
+
+class Nothing(BaseModel):
+    """No fields at all."""
+
+
 @pytest.mark.parametrize("strict", [None, True])
-async def test_tools_with_nested_and_without_parameters(made_llm, service, strict):
-    class Nothing(BaseModel):
-        """No fields at all."""
-
-    class OfServer(ToolMetadata):
-        """A tool of a server that describes no parameters."""
-
-        def get_parameters_dict(self) -> dict[str, Any]:
-            return {}
-
-    tools = [
-        FunctionTool(lambda **given: "x", kind(name="a", description="A.", fn_schema=schema))
-        for kind, schema in (
-            *((ToolMetadata, schema) for schema in (Home, Folder, Nothing, None)),
-            (OfServer, None),
-        )
-    ]
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [*((ToolMetadata, schema) for schema in (Home, Folder, Nothing, None)), (OfServer, None)],
+)
+async def test_tools_with_nested_and_without_parameters(made_llm, service, kind, schema, strict):
+    tool = FunctionTool(lambda **_: "x", kind(name="a", description="A.", fn_schema=schema))
     service.will_say(completion("ok"))
-    made_llm(strict=strict).chat_with_tools(tools, user_msg="x")
-    for tool in service.last["tools"]:
-        schema = tool["function"]["parameters"]
-        assert schema["type"] == "object"
-        assert "properties" in schema
-        assert problems(schema, strict=bool(strict)) == []
+    made_llm(strict=strict).chat_with_tools([tool], user_msg="x")
+    sent = sent_schema(service.last)
+    assert sent["type"] == "object"
+    assert "properties" in sent
+    assert problems(sent, strict=bool(strict)) == []
 
 
 # --- Streams --------------------------------------------------------------------------------

@@ -38,16 +38,8 @@ async def test_only_what_is_set_is_sent(made_llm, service, way):
 @pytest.mark.parametrize("way", WAYS)
 async def test_settings_are_sent_and_a_call_wins(made_llm, service, way):
     service.will_say(completion("Hi."))
-    settings = {
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "max_tokens": 100,
-        "stop": ["x"],
-        "seed": 1,
-        "frequency_penalty": 0.1,
-        "presence_penalty": 0.2,
-        "reasoning_effort": "low",
-    }
+    settings = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 100, "stop": ["x"], "seed": 1}
+    settings |= {"frequency_penalty": 0.1, "presence_penalty": 0.2, "reasoning_effort": "low"}
     more = {"user": "ada", "seed": 2}
     extra = {"provider": {"order": ["a"]}, "kept": 1}
     llm = made_llm(**settings, additional_kwargs=more, extra_body=extra)
@@ -182,10 +174,8 @@ def test_metadata_as_the_user_or_the_service_says():
         model=MODEL, context_window=1000, max_tokens=10, is_function_calling_model=False
     ).metadata
     assert (own.context_window, own.num_output, own.is_function_calling_model) == (1000, 10, False)
-    facts = parse_model_info(
-        {"id": "a/b", "context_length": 5000, "supported_features": ["json_mode"]}
-    )
-    told = RuncrateLLM(model="a/b", facts=facts).metadata
+    listed = {"id": "a/b", "context_length": 5000, "supported_features": ["json_mode"]}
+    told = RuncrateLLM(model="a/b", facts=parse_model_info(listed)).metadata
     assert (told.context_window, told.is_function_calling_model) == (5000, False)
 
 

@@ -157,22 +157,20 @@ async def test_arguments_are_those_that_the_core_reads(made_llm, service, way, t
 
 
 def test_calls_of_other_integrations_are_selected(made_llm):
-    class Function(BaseModel):
-        name: str = "look"
-        arguments: str = A_TEXT
-
     class Call(BaseModel):
-        id: str = "c"
-        type: str = "function"
-        function: Function = Function()
+        id: str
+        type: str
+        function: dict[str, str]
 
-    for legacy in (Call(), Call().model_dump()):
-        message = ChatMessage(role="assistant", additional_kwargs={"tool_calls": [legacy]})
-        (call,) = made_llm().get_tool_calls_from_response(ChatResponse(message=message))
-        assert (call.tool_id, call.tool_name, call.tool_kwargs) == ("c", "look", A)
-    as_text = ToolCallBlock(tool_call_id="c", tool_name="look", tool_kwargs=A_TEXT)
-    response = ChatResponse(message=ChatMessage(role="assistant", blocks=[as_text]))
-    assert made_llm().get_tool_calls_from_response(response)[0].tool_kwargs == A
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": A_TEXT}}
+    block = ToolCallBlock(tool_call_id="c", tool_name="look", tool_kwargs=A_TEXT)
+    for message in (
+        ChatMessage(role="assistant", additional_kwargs={"tool_calls": [call]}),
+        ChatMessage(role="assistant", additional_kwargs={"tool_calls": [Call(**call)]}),
+        ChatMessage(role="assistant", blocks=[block]),
+    ):
+        (selected,) = made_llm().get_tool_calls_from_response(ChatResponse(message=message))
+        assert (selected.tool_id, selected.tool_name, selected.tool_kwargs) == ("c", "look", A)
 
 
 async def test_tool_calls_come_whole_where_streaming_them_is_off(made_llm, service):

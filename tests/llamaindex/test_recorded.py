@@ -11,10 +11,10 @@ import pytest
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.llms import LLM
 
-from llamaindex_runcrate import RuncrateLLM
+from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from tests.conftest import Api
 from tests.llamaindex.conformance import LLMConformance
-from tests.llamaindex.conftest import CHAT_MODEL
+from tests.llamaindex.conftest import CHAT_MODEL, EMBEDDING_MODEL, settings_of
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.test_conformance import SUITE
 
@@ -37,8 +37,8 @@ class TestRecordedModel(LLMConformance):
     @pytest.fixture
     def llm(self, api: Api) -> Iterator[LLM]:
         api.script(on_chat=SUITE)
-        settings = {"api_base": api.inference_url, "api_key": api.api_key}
-        llm = RuncrateLLM(model=CHAT_MODEL, structured_output=self.structured_output, **settings)
+        options = settings_of(api) | {"structured_output": self.structured_output}
+        llm = RuncrateLLM(model=CHAT_MODEL, **options)
         yield llm
         llm.close()
 
@@ -50,7 +50,9 @@ class TestRecordedObjectsByTool(TestRecordedModel):
     only_tests = frozenset({"test_structured_prediction"})
 
 
-async def test_retrieval(llm, embed_model):
+async def test_retrieval(api):
+    llm = RuncrateLLM(model=CHAT_MODEL, **settings_of(api))
+    embed_model = RuncrateEmbedding(model_name=EMBEDDING_MODEL, **settings_of(api))
     facts = {
         "lighthouse.md": "The Meridian lighthouse was built in 1874 by Ada Colm.",
         "penguins.md": "Penguins of the Kellan islands eat krill and small squid.",
@@ -61,3 +63,5 @@ async def test_retrieval(llm, embed_model):
     answer = await engine.aquery("Who built the Meridian lighthouse?")
     assert "Ada Colm" in str(answer)
     assert [node.node.ref_doc_id for node in answer.source_nodes] == ["lighthouse.md"]
+    await llm.aclose()
+    await embed_model.aclose()
