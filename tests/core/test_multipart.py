@@ -68,27 +68,6 @@ def test_a_parser_reads_back_what_was_put_in(fields, files):
     ]
 
 
-def test_the_frame_is_exactly_this():
-    part = FilePart("file", 'a"b.wav', "audio/wav", BytesSource(b"RIFF"))
-    form = encode_form((("model", "m"),), [part], "B")
-    assert form.content_type == "multipart/form-data; boundary=B"
-    assert whole(form) == (
-        b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
-        b'--B\r\nContent-Disposition: form-data; name="file"; filename="a_b.wav"\r\n'
-        b"Content-Type: audio/wav\r\n\r\nRIFF\r\n--B--\r\n"
-    )
-
-
-def test_the_same_form_gets_the_same_boundary_and_another_one_another():
-    def boundary(value="m", name="a.wav", data=b"x"):
-        part = FilePart("file", name, "audio/wav", BytesSource(data))
-        return boundary_of((("model", value),), [part])
-
-    assert boundary() == boundary()
-    different = {boundary(), boundary(value="n"), boundary(name="b.wav"), boundary(data=b"y")}
-    assert len(different) == 4
-
-
 def test_a_file_cannot_end_its_own_part():
     evil = b'\r\n--%b\r\nContent-Disposition: form-data; name="model"\r\n\r\nexpensive\r\n'
     data = b"x"
