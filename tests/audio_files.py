@@ -77,16 +77,8 @@ def _converted(plain: io.BytesIO, suffix: str, comment: str) -> bytes:
         rate = 48_000 if codec == "libopus" else RATE
         stream = target.add_stream(codec, rate=rate, layout="mono")
         stream.bit_rate = 96_000
-        resampler = av.AudioResampler(
-            format=stream.codec_context.format or "s16",
-            layout="mono",
-            rate=rate,
-            frame_size=stream.codec_context.frame_size or 1024,
-        )
         for frame in [*source.decode(audio=0), None]:
-            for part in resampler.resample(frame):
-                target.mux(stream.encode(part))
-        target.mux(stream.encode(None))
+            target.mux(stream.encode(frame))
     return made.getvalue()
 
 

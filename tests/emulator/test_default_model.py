@@ -24,6 +24,7 @@ PERSON = {
         "tags": {"type": "array", "items": {"type": "number"}},
     },
     "required": ["name", "age", "mood"],
+    "additionalProperties": False,
 }
 WEATHER = tool("get_weather", "Get the weather.", city="string")
 
@@ -132,20 +133,13 @@ FRAGMENTS = [
     *"""
 Question: |Context: |Answer: |Query: |---------------------|```|Action Input: |{"a": 1}|
 {"type": "object"}|{"type": "object", "properties": {"a": {}}}|{{'a': {{'b': 1}}}}|[1] |- |1. |# |
-JSON|Return JSON with the key 'a'. |it|and |launch it|, then |Find the cheapest GPU|terminate it|
+JSON|Return JSON with the key 'a'. |it|and |rent it|, then |List the cars|return it|weather in |
 Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|[] > []|70 billion |70B |30%|
 INV-12|(2010)|don't |is|What is |of|?|.|!|你好|的|天气|à Lyon| |a|The otter eats fish.
 """.replace("\n", "").split("|"),
     *("\n", "\n\n", "\t", "\0", "\u202e", "\U0001f600"),
 ]
-TOOLS = [
-    tool("get_weather", "Get the weather.", location="string"),
-    tool("multiply", "Multiply two numbers.", a="number", b="number"),
-    tool("list_gpus", "List GPUs with prices."),
-    tool("launch", "Launch a machine.", gpu="string", name="string"),
-    tool("terminate", "Terminate a machine.", machine_id="string"),
-    tool("search", "Search the docs.", query="string"),
-]
+TOOLS = [WEATHER, *SHOP]
 RESULTS = ["", "[]", "12", "Error: x", '{"id": "m_1", "price": 2}']
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).map("".join)
 
@@ -154,7 +148,7 @@ TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).
 @given(TEXTS, TEXTS, st.sampled_from(["auto", "required"]), st.sampled_from(RESULTS))
 def test_any_text_gets_a_reply_valid_arguments_and_a_valid_structure(text, system, choice, content):
     assert ask(text, system).content
-    messages = [user(text), called("1", "list_gpus"), result("1", content)]
+    messages = [user(text), called("1", "shop_list_cars"), result("1", content)]
     for conversation in (messages[:1], messages):
         for call in ask(conversation, tools=TOOLS, tool_choice=choice).calls:
             schema = next(t["function"] for t in TOOLS if t["function"]["name"] == call.name)
@@ -186,17 +180,6 @@ NODE = {
         "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
     },
 }
-MEMBER = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "age": {"type": "integer", "minimum": 0},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "when": {"type": "string", "format": "date"},
-    },
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
 LEAVES = [
     {},
     {"type": "string"},
@@ -217,9 +200,9 @@ LEAVES = [
 ]
 SCHEMAS = [
     *LEAVES,
-    MEMBER,
+    PERSON,
     {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}},
-    {"allOf": [MEMBER, {"required": ["tags"]}]},
+    {"allOf": [PERSON, {"required": ["tags"]}]},
     {"anyOf": [{"type": "integer", "minimum": 5, "maximum": 4}, {"type": "string"}]},
     {"oneOf": [{"type": "string"}, {"type": "null"}]},
     {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "minItems": 2},

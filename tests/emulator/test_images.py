@@ -10,13 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from runcrate_emulator.media.images import (
-    ImageFileError,
-    ImageSpec,
-    draw_backdrop,
-    draw_edit,
-    open_image,
-)
+from runcrate_emulator.media import images
 from tests.content_parts import data_url
 from tests.emulator.conftest import png, refused_field
 
@@ -101,8 +95,8 @@ def test_eight_references_are_taken(inference):
     assert image_of(shown).size == (260, 256)
 
 
-def spec(prompt="A red fox", seed=1) -> ImageSpec:
-    return ImageSpec(prompt, DRAWS, seed, 320, 256)
+def spec(prompt="A red fox", seed=1) -> images.ImageSpec:
+    return images.ImageSpec(prompt, DRAWS, seed, 320, 256)
 
 
 def file_of(image: Image.Image, image_format: str, **options) -> bytes:
@@ -119,8 +113,8 @@ SEE_THROUGH.paste((0, 0, 0, 0), (80, 60, 240, 200))
 
 @pytest.mark.parametrize("mask", [GREY, SEE_THROUGH], ids=["white changes", "transparent changes"])
 def test_nothing_changes_outside_the_mask(mask):
-    source = draw_backdrop(spec("a source", seed=9))
-    edited = draw_edit(spec(), source, mask, 0.5)
+    source = images.draw_backdrop(spec("a source", seed=9))
+    edited = images.draw_edit(spec(), source, mask, 0.5)
     changed = ImageChops.difference(source, edited).getbbox()
     assert changed is not None
     left, top, right, bottom = changed
@@ -136,16 +130,16 @@ def test_nothing_changes_outside_the_mask(mask):
     ],
 )
 def test_sources_of_every_mode_and_format_can_be_edited(mode, image_format):
-    source = open_image(file_of(Image.new(mode, (40, 30)), image_format))
+    source = images.open_image(file_of(Image.new(mode, (40, 30)), image_format))
     assert (source.size, source.mode in ("RGB", "RGBA")) == ((40, 30), True)
-    assert draw_edit(spec(), source, source, 0.5).size == (320, 256)
+    assert images.draw_edit(spec(), source, source, 0.5).size == (320, 256)
 
 
 def test_an_image_too_large_to_unpack_is_refused():
     bomb = file_of(Image.new("1", (8000, 8000)), "PNG")
     assert len(bomb) < 20_000
-    with pytest.raises(ImageFileError, match="pixels"):
-        open_image(bomb)
+    with pytest.raises(images.ImageFileError, match="pixels"):
+        images.open_image(bomb)
 
 
 PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
@@ -156,5 +150,5 @@ PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
 def test_a_damaged_image_is_refused_or_read_and_nothing_else(place, value):
     damaged = bytearray(PNG)
     damaged[place] = value
-    with contextlib.suppress(ImageFileError):
-        assert open_image(bytes(damaged)).width > 0
+    with contextlib.suppress(images.ImageFileError):
+        assert images.open_image(bytes(damaged)).width > 0

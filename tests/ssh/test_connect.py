@@ -19,19 +19,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from runcrate_core import (
-    AsyncRuncrate,
-    ConfigurationError,
-    ConflictError,
-    HostKeyChangedError,
-    Instance,
-    NotFoundError,
-    RemoteFileError,
-    ResponseFormatError,
-    Runcrate,
-    SSHAuthenticationError,
-    SSHConnectionError,
-)
+import runcrate_core as rc
 from runcrate_core.ssh import sync_shell
 from runcrate_core.ssh.connection import ConnectionOptions
 from runcrate_core.ssh.login import Login
@@ -47,24 +35,24 @@ LARGE_MIB = 40  # more than twice of what it may take
 
 
 @pytest.fixture
-def client(cloud: Emulator) -> Iterator[Runcrate]:
-    with Runcrate(cloud.api_key, base_url=cloud.base_url) as made:
+def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as made:
         yield made
 
 
-def launch(client: Runcrate, cloud: Emulator, **options: Any) -> Instance:
+def launch(client: rc.Runcrate, cloud: Emulator, **options: Any) -> rc.Instance:
     instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60, **options)
     cloud.clock.advance(30)
     return client.instances.get(instance.id)
 
 
 @pytest.fixture
-def instance(client: Runcrate, cloud: Emulator) -> Instance:
+def instance(client: rc.Runcrate, cloud: Emulator) -> rc.Instance:
     return launch(client, cloud)
 
 
 @pytest.fixture
-def shell(client: Runcrate, instance: Instance) -> Iterator[InstanceShell]:
+def shell(client: rc.Runcrate, instance: rc.Instance) -> Iterator[InstanceShell]:
     with client.instances.connect(instance.id) as connected:
         yield connected
 
@@ -76,7 +64,7 @@ def test_a_certificate_of_the_api_logs_in(shell, instance):
 
 
 async def test_the_asynchronous_client_too(cloud):
-    async with AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
+    async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
         instance = await client.instances.create(gpu_type="A100", max_runtime_minutes=60)
         cloud.clock.advance(30)
         async with client.instances.connect(instance.id) as shell:
@@ -92,7 +80,7 @@ async def test_a_certificate_is_for_one_instance(client, cloud, instance, tmp_pa
         return Login("127.0.0.1", other.model_extra["ssh_port"], "root", issued.certificate)
 
     options = ConnectionOptions(known_hosts=tmp_path / "known_hosts")
-    with pytest.raises(SSHAuthenticationError, match="refused the certificate"):
+    with pytest.raises(rc.SSHAuthenticationError, match="refused the certificate"):
         await AsyncInstanceShell(other.id, log_in, options=options)
 
 
@@ -109,7 +97,7 @@ def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, cloud, tmp_pat
     with pytest.raises(ValueError, match="passphrase"):
         client.instances.connect(instance.id, private_key=path)
     other = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
-    with pytest.raises(SSHAuthenticationError, match="ssh_key_id"):
+    with pytest.raises(rc.SSHAuthenticationError, match="ssh_key_id"):
         client.instances.connect(instance.id, private_key=other)
 
 
@@ -123,11 +111,11 @@ def test_a_changed_host_key_is_refused_unsent(client, cloud, instance, tmp_path,
             ssh_sessions.Login, "begin_auth", lambda _self, name: bool(logins.append(name))
         )
         ran = len(cloud.ssh.commands)
-        with pytest.raises(HostKeyChangedError, match="before anything was sent"):
+        with pytest.raises(rc.HostKeyChangedError, match="before anything was sent"):
             shell.run("echo secret")
-        with pytest.raises(HostKeyChangedError):
+        with pytest.raises(rc.HostKeyChangedError):
             shell.write_bytes("secret", b"secret")
-    with pytest.raises(HostKeyChangedError, match=re.escape(str(known_hosts))):
+    with pytest.raises(rc.HostKeyChangedError, match=re.escape(str(known_hosts))):
         client.instances.connect(instance.id, known_hosts=known_hosts)
     assert not logins  # not even the user's name
     assert len(cloud.ssh.commands) == ran
@@ -135,7 +123,7 @@ def test_a_changed_host_key_is_refused_unsent(client, cloud, instance, tmp_path,
 
 def test_an_expired_certificate_says_until_when_it_was_valid(client, cloud, instance, monkeypatch):
     monkeypatch.setattr(cloud.ssh, "certificate_lifetime_s", -5)
-    with pytest.raises(SSHAuthenticationError, match=r"valid until 20.* UTC.*Nothing was run"):
+    with pytest.raises(rc.SSHAuthenticationError, match=r"valid until 20.* UTC.*Nothing was run"):
         client.instances.connect(instance.id)
 
 
@@ -145,9 +133,9 @@ NONSENSE = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "ro
 @pytest.mark.parametrize(
     ("fault", "error", "problem"),
     [
-        ({"status": 404, "code": "not_found"}, NotFoundError, "private_key"),
-        ({"status": 409, "code": "conflict"}, ConflictError, None),
-        ({"status": 200, "body": NONSENSE}, ResponseFormatError, "certificate"),
+        ({"status": 404, "code": "not_found"}, rc.NotFoundError, "private_key"),
+        ({"status": 409, "code": "conflict"}, rc.ConflictError, None),
+        ({"status": 200, "body": NONSENSE}, rc.ResponseFormatError, "certificate"),
     ],
 )
 def test_a_certificate_that_is_refused_or_none_says_so(
@@ -160,13 +148,13 @@ def test_a_certificate_that_is_refused_or_none_says_so(
 
 def test_an_instance_that_cannot_be_reached_says_so(client, cloud, instance):
     cloud.ssh.remove(instance.id)
-    with pytest.raises(SSHConnectionError, match="refused"):
+    with pytest.raises(rc.SSHConnectionError, match="refused"):
         client.instances.connect(instance.id, connect_timeout=0.3)
     cloud.world.sold_out.clear()
     starting = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
-    with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
+    with pytest.raises(rc.SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
         client.instances.connect(starting.id)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(rc.NotFoundError):
         client.instances.connect("00000000-0000-4000-8000-000000000000")
     with pytest.raises(ValueError, match="segment"):
         client.instances.connect("../x")
@@ -209,7 +197,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(shell, tmp_path, monkeypat
     shell.write_bytes("target", b"before")
     with monkeypatch.context() as patch:
         patch.setattr(ssh_sessions.Files, "write", full)  # the disk fills up meanwhile
-        with pytest.raises(RemoteFileError, match=r"full|failed|space") as caught:
+        with pytest.raises(rc.RemoteFileError, match=r"full|failed|space") as caught:
             shell.upload(tmp_path / "big", "target")
         assert "not changed" in str(caught.value)
     no_room = asyncssh.SFTPVFSAttrs(bsize=4096, frsize=4096, blocks=1000, bfree=1, bavail=1)
@@ -220,7 +208,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(shell, tmp_path, monkeypat
             lambda: shell.write_bytes("target", b"x" * 5000),
             lambda: shell.upload(tmp_path, "tree"),
         ):
-            with pytest.raises(RemoteFileError, match="disk of the instance is full") as caught:
+            with pytest.raises(rc.RemoteFileError, match="disk of the instance is full") as caught:
                 act()
             assert caught.value.reason == "disk_full"
     assert shell.read_bytes("target") == b"before"
@@ -249,7 +237,7 @@ def test_names_and_links_do_not_lead_out_of_a_download(shell, tmp_path, monkeypa
         yield asyncssh.SFTPName(b"../escaped", attrs=asyncssh.SFTPAttrs(permissions=0o100644))
 
     monkeypatch.setattr(ssh_sessions.Files, "scandir", names)
-    with pytest.raises(RemoteFileError, match="cannot be saved here"):
+    with pytest.raises(rc.RemoteFileError, match="cannot be saved here"):
         shell.download("work/tree", tmp_path / "deep" / "tree")
     assert not (tmp_path / "deep" / "escaped").exists()
 
@@ -294,7 +282,7 @@ for action in (lambda: Runcrate("rc_live_test").instances.connect("x"), Emulator
 
 def test_an_emulator_without_ssh_runs_nothing():
     with Emulator(clock_speed=0) as plain:
-        with Runcrate(plain.api_key, base_url=plain.base_url) as client:
+        with rc.Runcrate(plain.api_key, base_url=plain.base_url) as client:
             instance = launch(client, plain)
             assert instance.ip.startswith("203.0.113.")
             assert "ssh_port" not in instance.model_extra
@@ -311,7 +299,7 @@ def test_an_instance_that_ends_leaves_nothing_and_is_not_replaced(client, cloud,
     client.instances.terminate(instance.id)
     assert not processes(f"sleep {mark}")
     assert not directory.exists()
-    with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
+    with pytest.raises(rc.SSHConnectionError, match=r"has ended.*no other instance was launched"):
         shell.run("echo x")
     assert len(client.instances.list()) <= 1
 
@@ -321,7 +309,7 @@ def test_an_instance_whose_lifetime_is_over_closes_its_connections(cloud, shell)
     cloud.clock.advance(3700)
     result = shell.run("sleep 5; echo after") if shell.is_connected else None
     assert result is None or result.exit_code is None
-    with pytest.raises(SSHConnectionError, match="has ended"):
+    with pytest.raises(rc.SSHConnectionError, match="has ended"):
         shell.run("echo x")
 
 
@@ -382,7 +370,7 @@ def test_a_shell_is_closed_in_a_child_process(client, instance):
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(30)
-            with pytest.raises(ConfigurationError, match="closed"):
+            with pytest.raises(rc.ConfigurationError, match="closed"):
                 pooled.run("true")
             pooled.close()
             status = 0

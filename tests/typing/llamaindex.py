@@ -28,14 +28,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, SecretStr
 
-from llamaindex_runcrate import (
-    RuncrateEmbedding,
-    RuncrateInfrastructureToolSpec,
-    RuncrateLLM,
-    RuncrateMediaToolSpec,
-    RuncrateTranscriptionReader,
-    audio_file_extractor,
-)
+import llamaindex_runcrate as li
 from runcrate_core import AsyncRuncrate, Runcrate, SpendLedger, SpendLimits, Timeout
 
 
@@ -53,8 +46,8 @@ def makes() -> Sequence[object]:
     """Every class with the arguments that its page teaches."""
     client, async_client = Runcrate(), AsyncRuncrate()
     return [
-        RuncrateLLM(model="m"),
-        RuncrateLLM(
+        li.RuncrateLLM(model="m"),
+        li.RuncrateLLM(
             model="m",
             api_key="k",
             api_base="https://example.com/v1",
@@ -68,12 +61,12 @@ def makes() -> Sequence[object]:
             structured_output="json_schema",
             send_reasoning="always",
         ),
-        RuncrateLLM(model="m", api_key=SecretStr("k"), timeout=Timeout(connect=1), stop="x"),
-        RuncrateLLM(model="m", client=client, async_client=async_client),
-        RuncrateLLM(model="m", base_url="http://127.0.0.1:8787/v1"),
-        RuncrateEmbedding(model="m", base_url="http://127.0.0.1:8787/v1"),
-        RuncrateEmbedding(),
-        RuncrateEmbedding(
+        li.RuncrateLLM(model="m", api_key=SecretStr("k"), timeout=Timeout(connect=1), stop="x"),
+        li.RuncrateLLM(model="m", client=client, async_client=async_client),
+        li.RuncrateLLM(model="m", base_url="http://127.0.0.1:8787/v1"),
+        li.RuncrateEmbedding(model="m", base_url="http://127.0.0.1:8787/v1"),
+        li.RuncrateEmbedding(),
+        li.RuncrateEmbedding(
             model_name="m",
             api_key="k",
             embed_batch_size=8,
@@ -81,15 +74,17 @@ def makes() -> Sequence[object]:
             encoding_format="base64",
             long_text="truncate",
         ),
-        RuncrateMediaToolSpec("out", voice="alloy", max_images=2, client=client),
-        RuncrateInfrastructureToolSpec(client, limits=SpendLimits(max_total_usd=3)),
-        RuncrateInfrastructureToolSpec(ledger=SpendLedger(), include=["runcrate_list_instances"]),
-        RuncrateTranscriptionReader().load_data(Path("a.wav")),
-        SimpleDirectoryReader("recordings", file_extractor=audio_file_extractor()),
+        li.RuncrateMediaToolSpec("out", voice="alloy", max_images=2, client=client),
+        li.RuncrateInfrastructureToolSpec(client, limits=SpendLimits(max_total_usd=3)),
+        li.RuncrateInfrastructureToolSpec(
+            ledger=SpendLedger(), include=["runcrate_list_instances"]
+        ),
+        li.RuncrateTranscriptionReader().load_data(Path("a.wav")),
+        SimpleDirectoryReader("recordings", file_extractor=li.audio_file_extractor()),
     ]
 
 
-def calls(llm: RuncrateLLM, tool: FunctionTool) -> None:
+def calls(llm: li.RuncrateLLM, tool: FunctionTool) -> None:
     """Results of the blocking methods."""
     messages = [ChatMessage(content="x")]
     assert_type(llm.metadata, LLMMetadata)
@@ -100,13 +95,13 @@ def calls(llm: RuncrateLLM, tool: FunctionTool) -> None:
     assert_type(llm.get_tool_calls_from_response(response), list[ToolSelection])
     assert_type(llm.structured_predict(Fact, PromptTemplate("x")), Fact)
     use(llm.chat_with_tools([tool], user_msg="x").message.content)
-    copied: RuncrateLLM = llm.model_copy(update={"temperature": 1})
+    copied: li.RuncrateLLM = llm.model_copy(update={"temperature": 1})
     copied.close()
     general: LLM = llm
     use(general, FunctionAgent(llm=llm, tools=[tool]))
 
 
-async def acalls(llm: RuncrateLLM, embedding: RuncrateEmbedding) -> None:
+async def acalls(llm: li.RuncrateLLM, embedding: li.RuncrateEmbedding) -> None:
     """Results of the asynchronous methods."""
     messages = [ChatMessage(content="x")]
     response: ChatResponse = await llm.achat(messages)
@@ -122,10 +117,10 @@ async def acalls(llm: RuncrateLLM, embedding: RuncrateEmbedding) -> None:
 
 def mistakes() -> None:
     """Mistakes that are found before the program runs."""
-    RuncrateLLM()  # type: ignore[call-arg]
-    RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
-    RuncrateLLM("m")  # type: ignore  # noqa: PGH003 - of one kind or another, as the order of checks has it
-    RuncrateEmbedding(model_name="m", dimension=3)  # type: ignore[call-arg]
-    RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
-    RuncrateInfrastructureToolSpec(limit=SpendLimits())  # type: ignore[call-arg]
-    RuncrateTranscriptionReader(modle="x")  # type: ignore[call-arg]
+    li.RuncrateLLM()  # type: ignore[call-arg]
+    li.RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
+    li.RuncrateLLM("m")  # type: ignore  # noqa: PGH003 - of one kind or another, as the order of checks has it
+    li.RuncrateEmbedding(model_name="m", dimension=3)  # type: ignore[call-arg]
+    li.RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
+    li.RuncrateInfrastructureToolSpec(limit=SpendLimits())  # type: ignore[call-arg]
+    li.RuncrateTranscriptionReader(modle="x")  # type: ignore[call-arg]
