@@ -24,7 +24,8 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "api.embeddings": ("Embeddings",),
         "api.environments": ("Environment",),
         "api.images": ("GeneratedImage", "ImageGeneration"),
-        "api.instances": ("Instance", "InstanceStatus", "InstanceType"),
+        "api.instance_types": ("InstanceType",),
+        "api.instances": ("Instance", "InstanceStatus"),
         "api.job_artifacts": ("JobArtifact",),
         "api.job_logs": ("JobLogChunk", "JobLogs"),
         "api.job_types": (
@@ -91,7 +92,8 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "protocol.timeouts": ("Timeout",),
         "spending.cleanup": ("CleanupReport",),
         "spending.guard": ("SpendGuard",),
-        "spending.ledger": ("LedgerEntry", "SpendLedger"),
+        "spending.ledger": ("SpendLedger",),
+        "spending.ledger_entry": ("LedgerEntry",),
         "spending.limits": ("SpendLimits",),
         "spending.plans": (
             "ApproveCallback",

@@ -34,14 +34,14 @@ from runcrate_core.api.images import (
 from runcrate_core.api.images import (
     ImageGeneration as ImageGeneration,
 )
+from runcrate_core.api.instance_types import (
+    InstanceType as InstanceType,
+)
 from runcrate_core.api.instances import (
     Instance as Instance,
 )
 from runcrate_core.api.instances import (
     InstanceStatus as InstanceStatus,
-)
-from runcrate_core.api.instances import (
-    InstanceType as InstanceType,
 )
 from runcrate_core.api.job_artifacts import (
     JobArtifact as JobArtifact,
@@ -272,10 +272,10 @@ from runcrate_core.spending.guard import (
     SpendGuard as SpendGuard,
 )
 from runcrate_core.spending.ledger import (
-    LedgerEntry as LedgerEntry,
-)
-from runcrate_core.spending.ledger import (
     SpendLedger as SpendLedger,
+)
+from runcrate_core.spending.ledger_entry import (
+    LedgerEntry as LedgerEntry,
 )
 from runcrate_core.spending.limits import (
     SpendLimits as SpendLimits,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import ToolContext
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard
-    from runcrate_core.spending.ledger import LedgerEntry
+    from runcrate_core.spending.ledger_entry import LedgerEntry
     from runcrate_core.ssh.sync_shell import InstanceShell
 
     ResultFlow = Flow[dict[str, Any]]

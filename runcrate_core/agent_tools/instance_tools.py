@@ -34,7 +34,7 @@ from runcrate_core.agent_tools.results import (
     WithNext,
 )
 from runcrate_core.agent_tools.tool import agent_tool
-from runcrate_core.api import instances
+from runcrate_core.api import instance_types, instances
 from runcrate_core.errors import WaitTimeoutError
 from runcrate_core.spending.cleanup import record_if_ended
 from runcrate_core.spending.money import known_price
@@ -42,7 +42,8 @@ from runcrate_core.spending.plans import plain, quoted
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import ToolContext
-    from runcrate_core.api.instances import Instance, InstanceType
+    from runcrate_core.api.instance_types import InstanceType
+    from runcrate_core.api.instances import Instance
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.plans import RunningResource
@@ -148,7 +149,7 @@ class ListInstanceTypes(Arguments):
 )
 def list_instance_types(context: ToolContext, args: ListInstanceTypes) -> ResultFlow:
     """List the instance types that can be rented, cheapest first."""
-    offered = yield from instances.list_types(
+    offered = yield from instance_types.list_types(
         gpu_type=args.gpu_type, region=args.region, gpu_count=args.gpu_count
     )
     max_price = None if args.max_price_per_hour is None else Decimal(str(args.max_price_per_hour))

@@ -15,7 +15,7 @@ from runcrate_core.agent_tools.tool import agent_tool
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import ToolContext
     from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.ledger import LedgerEntry
+    from runcrate_core.spending.ledger_entry import LedgerEntry
 
 
 class EntryResult(Result):

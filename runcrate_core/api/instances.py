@@ -19,6 +19,7 @@ from runcrate_core.api.envelope import (
     parse_item,
     parse_list,
 )
+from runcrate_core.api.instance_types import list_types
 from runcrate_core.api.known_values import InstanceState, StopReason
 from runcrate_core.api.lifetimes import checked_lifetime
 from runcrate_core.api.resources import (
@@ -137,26 +138,6 @@ class InstanceStatus(LenientModel):
         return has_terminated(self.status, self.stop_reason)
 
 
-class InstanceType(LenientModel):
-    """An instance type that can be rented; being listed does not promise that one is free now.
-
-    Attributes:
-        hourly_rate: USD an hour for the complete instance.
-        memory_gb: Memory in GB.
-        storage_gb: Disk in GB.
-    """
-
-    id: Identifier
-    gpu_type: str = ""
-    gpu_count: int = 0
-    cpu_cores: int | None = None
-    memory_gb: int | float | None = None
-    storage_gb: int | float | None = None
-    region: str | None = None
-    deployment_type: str | None = None
-    hourly_rate: Decimal | None = None
-
-
 def _about(method: str, instance_id: str, rest: str = "", **options: Any) -> Request:
     return infrastructure_request(
         method,
@@ -222,27 +203,6 @@ def get_status(instance_id: str) -> Call[InstanceStatus]:
     """
     request = _about("GET", instance_id, "/status")
     return Call(request, parse_item(InstanceStatus, request))
-
-
-def list_types(
-    *, gpu_type: str | None = None, region: str | None = None, gpu_count: int | None = None
-) -> Call[list[InstanceType]]:
-    """List the instance types that can be rented, with their prices.
-
-    Args:
-        gpu_type: Only this GPU, such as `A100`.
-        region: Only this region.
-        gpu_count: Only with so many GPUs.
-
-    Example:
-        ```python
-        types = client.instances.list_types(gpu_type="A100")
-        cheapest = min(types, key=lambda kind: kind.hourly_rate)
-        ```
-    """
-    query = {"gpu_type": gpu_type, "region": region, "gpu_count": gpu_count}
-    request = infrastructure_request("GET", "/instances/types", RetrySafety.SAFE, query=query)
-    return Call(request, parse_list(InstanceType, request))
 
 
 def create(

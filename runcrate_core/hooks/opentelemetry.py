@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from runcrate_core.hooks import RequestEvent
-    from runcrate_core.spending.ledger import LedgerEntry
+    from runcrate_core.spending.ledger_entry import LedgerEntry
 
 PROVIDER: Final = "runcrate"
 _OPERATIONS: Final = {

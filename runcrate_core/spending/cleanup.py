@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from runcrate_core.protocol.paging import PageData
     from runcrate_core.protocol.steps import Flow, Operation
-    from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
+    from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.ledger_entry import LedgerEntry
 
 # Waits between the attempts to terminate a resource (seconds). A launch that was interrupted may
 # still be handled by the server and appear later, and a termination takes its time.

@@ -13,7 +13,7 @@ from runcrate_core.spending.money import known_price
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runcrate_core.api.instances import InstanceType
+    from runcrate_core.api.instance_types import InstanceType
     from runcrate_core.spending.limits import SpendLimits
 
 # `A100-80GB:2` names a GPU and how many of it (official SDK 0.5.0).

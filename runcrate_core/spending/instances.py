@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from runcrate_core.api import instances
+from runcrate_core.api import instance_types, instances
 from runcrate_core.api.lifetimes import is_endless
 from runcrate_core.errors import RuncrateError, SpendRefusedError
 from runcrate_core.protocol.json_body import refuse_misspelt, without_none
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import cheapest, price_of
-from runcrate_core.spending.ledger import LedgerEntry
+from runcrate_core.spending.ledger_entry import LedgerEntry
 from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES, refused
 from runcrate_core.spending.plans import LaunchPlan, LifetimeExtension
 
@@ -85,7 +85,7 @@ class GuardedInstances:
             runtime_minutes=max_runtime_minutes,
         )
         instance_type = cheapest(
-            (yield from instances.list_types(gpu_type=gpu_type, region=region)),
+            (yield from instance_types.list_types(gpu_type=gpu_type, region=region)),
             self._limits,
             gpu_count=gpu_count,
             gpu_type=gpu_type,
@@ -254,7 +254,7 @@ class GuardedInstances:
         )
         if not self._limits.owns(plan.name):
             raise refused(f"the plan {plan.token!r} is one of other limits", "Make a new plan")
-        offered = yield from instances.list_types(gpu_type=plan.gpu_type)
+        offered = yield from instance_types.list_types(gpu_type=plan.gpu_type)
         price = price_of(offered, plan.instance_type_id)
         plan.check_price(price)
         self._limits.check_price(price, f"`{plan.instance_type_id}`")

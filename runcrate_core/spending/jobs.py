@@ -7,12 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core.api import instances, job_submissions, jobs
+from runcrate_core.api import instance_types, job_submissions, jobs
 from runcrate_core.protocol.reconcile import by_name
 from runcrate_core.protocol.steps import Call
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import candidates_of, most_expensive_for_job
-from runcrate_core.spending.ledger import LedgerEntry
+from runcrate_core.spending.ledger_entry import LedgerEntry
 from runcrate_core.spending.limits import MAX_JOB_RETRIES, MIN_JOB_MINUTES, refused
 from runcrate_core.spending.plans import JobPlan
 from runcrate_core.spending.reservations import JOB_TAG
@@ -20,7 +20,7 @@ from runcrate_core.spending.reservations import JOB_TAG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runcrate_core.api.instances import InstanceType
+    from runcrate_core.api.instance_types import InstanceType
     from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.approval import Approval
@@ -158,7 +158,7 @@ class GuardedJobs:
         """
         selected: list[InstanceType] = []
         for candidate in wanted:
-            offered = yield from instances.list_types(gpu_type=candidate.gpu_type)
+            offered = yield from instance_types.list_types(gpu_type=candidate.gpu_type)
             selected.append(most_expensive_for_job(offered, self._limits, candidate, region))
         price = max(item.hourly_rate or Decimal() for item in selected)
         return price, max(item.gpu_count for item in selected)

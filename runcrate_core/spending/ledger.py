@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 from runcrate_core.errors import ConfigurationError, RuncrateError, SpendRefusedError
-from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.steps import Flow, RunInThread
+from runcrate_core.spending.ledger_entry import LedgerEntry
+from runcrate_core.spending.ledger_sessions import LedgerSessions
 from runcrate_core.spending.ledger_storage import (
     LedgerStorage,
     MemoryStorage,
@@ -25,7 +25,7 @@ from runcrate_core.spending.ledger_storage import (
     process_is_alive,
 )
 from runcrate_core.spending.limits import SpendLimits, refused
-from runcrate_core.spending.money import cents, worst_case
+from runcrate_core.spending.money import cents
 from runcrate_core.spending.plans import PLAN_LIFETIME_S, LaunchPlan, RunningResource
 
 # Plans that are kept; an agent that makes more has lost its way, and the oldest are dropped.
@@ -34,71 +34,6 @@ MAX_PLANS: Final = 100
 logger = logging.getLogger("runcrate_core")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One instance or job in the ledger, or the media of a program.
-
-    Attributes:
-        name: Its name.
-        kind: `instance`, `job` or `media`.
-        price_per_hour: USD; of a job the highest that its instance may have.
-        max_runtime_minutes: Its lifetime, of a job that of each attempt.
-        gpu_count: Its GPUs.
-        id: Its identifier, once known.
-        state: `reserved` (not sent yet), `started`, `unknown` (the response was lost) or `ended`.
-        cost_usd: Its cost, once it has ended and that is known.
-        attempts: Maximum number of attempts of a job.
-        session: The session in which it was started.
-        process: Identifier of the process that started it.
-        is_confirmed: The API has shown this identifier with this name.
-        approved_at: When a person approved it.
-        reserved_at: When its budget was reserved, by this computer's clock.
-        running_from: When it was first seen running.
-        running_until: When it was last seen running.
-    """
-
-    name: str
-    kind: str
-    price_per_hour: Decimal
-    max_runtime_minutes: int
-    gpu_count: int = 1
-    id: str | None = None
-    state: str = "reserved"
-    cost_usd: Decimal | None = None
-    attempts: int = 1
-    session: str | None = None
-    process: int | None = None
-    is_confirmed: bool = False
-    approved_at: datetime | None = None
-    reserved_at: datetime | None = None
-    running_from: datetime | None = None
-    running_until: datetime | None = None
-
-    @property
-    def is_live(self) -> bool:
-        """It costs money, or may."""
-        return self.state != "ended"
-
-    @property
-    def at_most_usd(self) -> Decimal:
-        """USD it has cost, or may cost in the worst case."""
-        if self.cost_usd is not None:
-            return self.cost_usd
-        return worst_case(self.price_per_hour, self.max_runtime_minutes, self.attempts)
-
-    @property
-    def observed_usd(self) -> Decimal:
-        """USD of the time during which it was seen running: it cost no less.
-
-        A clock that was set ahead meanwhile makes it no longer than its lifetime.
-        """
-        if self.running_from is None or self.running_until is None:
-            return Decimal()
-        seconds = int((self.running_until - self.running_from).total_seconds())
-        longest = worst_case(self.price_per_hour, self.max_runtime_minutes, self.attempts)
-        return max(Decimal(), min(self.price_per_hour * seconds / 3600, longest))
 
 
 class SpendLedger:
@@ -129,7 +64,7 @@ class SpendLedger:
         if storage is None:
             storage = MemoryStorage() if path is None else SqliteStorage(path)
         self._storage = storage
-        self._sessions = _Sessions()
+        self._sessions = LedgerSessions()
         # Names of instances that this process saw `stopped` or in `error`: ended, not deleted.
         self.lingering: set[str] = set()
 
@@ -406,62 +341,6 @@ class SpendLedger:
     def close_session(self, owner: object, because: str) -> None:
         """Refuse further starts of a guard, for a reason that is given as a sentence."""
         self._sessions.close(owner, because)
-
-
-class _Sessions:
-    """Open sessions of this process, by the guard that starts resources in them."""
-
-    def __init__(self) -> None:
-        self._open: dict[int, str] = {}
-        self._closed: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
-        self._last_reason: str | None = None
-        self.start_again()
-        start_again_after_fork(self)
-
-    def start_again(self) -> None:
-        """Make a new lock in a child process, which continues the sessions of its parent."""
-        self._lock = threading.Lock()
-
-    def open(self, owner: object) -> str:
-        with self._lock:
-            if id(owner) in self._open:
-                raise ConfigurationError(
-                    "A session of this toolkit is open on this ledger already. Give each agent "
-                    "that runs at the same time a toolkit of its own; they may share the ledger."
-                )
-            name = f"{os.getpid()}-{os.urandom(4).hex()}"
-            self._open[id(owner)] = name
-            self._closed.pop(owner, None)
-            return name
-
-    def close(self, owner: object, because: str) -> None:
-        with self._lock:
-            self._open.pop(id(owner), None)
-            self._closed[owner] = because
-            self._last_reason = because
-
-    def open_session_of(self, owner: object) -> str | None:
-        """Return the open session of a guard."""
-        with self._lock:
-            return self._open.get(id(owner))
-
-    def session_of(self, owner: object) -> str | None:
-        """Return the session to which a start is counted: the guard's own, or the last opened.
-
-        Raises:
-            SpendRefusedError: The guard's session, or the only one, is over.
-        """
-        with self._lock:
-            own = self._open.get(id(owner))
-            if own is not None:
-                return own
-            reason = self._closed.get(owner) if owner is not None else None
-            if reason is None and self._open:
-                return next(reversed(self._open.values()))
-            reason = reason or self._last_reason
-            if reason is not None:
-                raise SpendRefusedError(f"{reason} Nothing was launched.")
-            return None
 
 
 def _require_place(

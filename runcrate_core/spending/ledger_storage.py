@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from runcrate_core.errors import ConfigurationError, RuncrateError
+from runcrate_core.spending.ledger_entry import LedgerEntry
 from runcrate_core.spending.money import MAX_AMOUNT_USD
+from runcrate_core.spending.network_disks import require_local_disk
 from runcrate_core.spending.plans import LaunchPlan, RunningResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from runcrate_core.spending.ledger import LedgerEntry
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,32 +35,6 @@ R = TypeVar("R")
 BUSY_TIMEOUT_S: Final = 30.0
 _SCHEMA_VERSION: Final = 1
 _PRIVATE_MODE: Final = 0o600
-# File systems whose locks or shared memory SQLite's write-ahead log cannot rely on.
-_NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "davfs",
-        "fuse.davfs2",
-        "fuse.gcsfuse",
-        "fuse.glusterfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "smb3",
-        "smbfs",
-    }
-)
-_WINDOWS_REMOTE_DRIVE: Final = 4
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -231,7 +206,7 @@ class SqliteStorage:
                 f"`./{path}` would be a file of this name. Nothing was launched."
             )
         self.path = Path(path).absolute()
-        _require_local_disk(self.path)
+        require_local_disk(self.path)
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _PRIVATE_MODE))
         except OSError as error:
@@ -401,8 +376,6 @@ def _undamaged(make: Callable[[T], R], stored: T) -> R:
 
 
 def _entry_of(row: sqlite3.Row) -> LedgerEntry:
-    from runcrate_core.spending.ledger import LedgerEntry  # noqa: PLC0415 - it imports this module
-
     values = {name: row[name] for name in row.keys() if name != "position"}  # noqa: SIM118 - a row has no such iteration
     for name in ("price_per_hour", "cost_usd"):
         values[name] = None if values[name] is None else Decimal(values[name])
@@ -453,53 +426,3 @@ def _plan_of(text: str) -> LaunchPlan:
 
 def _decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
-
-
-def _require_local_disk(path: Path) -> None:
-    """Refuse a network disk, where two computers, or even two processes, would corrupt the file.
-
-    Raises:
-        ConfigurationError: The path is on a network disk.
-    """
-    kind = network_file_system(path)
-    if kind is not None:
-        raise ConfigurationError(
-            f"The ledger `{path}` is on a network disk ({kind}), whose locks SQLite's write-ahead "
-            "log cannot rely on. Nothing was launched. Use a path on a local disk."
-        )
-
-
-def network_file_system(path: Path) -> str | None:
-    """Return the kind of the network file system that a path is on, if it is on one."""
-    if sys.platform == "win32":
-        return _windows_network_drive(path)
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    kind = file_system_of(path.parent.resolve(), mounts)
-    return kind if kind in _NETWORK_FILE_SYSTEMS else None
-
-
-def file_system_of(directory: Path, mounts: str) -> str | None:
-    """Return the kind of file system of a directory, from the text of `/proc/self/mountinfo`."""
-    longest, kind = -1, None
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        parts = before.split(" ")
-        if len(parts) < 5 or not after:  # noqa: PLR2004 - the mount point is the fifth field
-            continue
-        mount = Path(parts[4].encode().decode("unicode_escape"))
-        if len(mount.parts) >= longest and (mount == directory or mount in directory.parents):
-            longest, kind = len(mount.parts), after.split(" ")[0]
-    return kind
-
-
-def _windows_network_drive(path: Path) -> str | None:
-    import ctypes  # noqa: PLC0415 - of one system alone
-
-    if str(path).startswith("\\\\"):
-        return "a network share"
-    drives: Any = ctypes.windll.kernel32  # type: ignore[attr-defined] # of Windows alone
-    is_remote = drives.GetDriveTypeW(f"{path.drive}\\") == _WINDOWS_REMOTE_DRIVE
-    return "a network drive" if is_remote else None

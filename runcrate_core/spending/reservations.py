@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.cleanup import Started
-    from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
+    from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.ledger_entry import LedgerEntry
     from runcrate_core.spending.limits import SpendLimits
 
 # Tag by which jobs of a guard are found again; its value is the prefix of their names.

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncssh
 
-from runcrate_core.errors import RemoteFileError, SSHConnectionError
+from runcrate_core.errors import RemoteFileError
 from runcrate_core.io.files import PartFile, require_target
+from runcrate_core.ssh.remote_errors import directory_error, errors_of, require_regular
 from runcrate_core.ssh.remote_paths import (
     RemoteFile,
     check_entry_name,
@@ -28,7 +29,7 @@ from runcrate_core.ssh.remote_paths import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
 # Called with the bytes done and all bytes, as other transfers of this library do.
 OnProgress = Callable[[int, int | None], Any]
@@ -69,7 +70,7 @@ class FileTransfer:
             return
         size = (await asyncio.to_thread(source.stat)).st_size
         self._total = size
-        with _errors_of(target):
+        with errors_of(target):
             if await self._sftp.isdir(target):
                 target = str(PurePosixPath(target) / source.name)
             target, _ = await self._destination(target)
@@ -80,7 +81,7 @@ class FileTransfer:
     async def write_bytes(self, target: str, data: bytes) -> None:
         """Write a file on the instance, complete or not at all; its mode is kept."""
         check_remote_path(target)
-        with _errors_of(target):
+        with errors_of(target):
             target, mode = await self._destination(target)
             await self._make_directory(str(PurePosixPath(target).parent))
         await self._check_space(target, len(data))
@@ -105,10 +106,10 @@ class FileTransfer:
             RemoteFileError: The source cannot be read.
         """
         check_remote_path(source)
-        with _errors_of(source):
+        with errors_of(source):
             attributes = await self._sftp.stat(source)
         if not stat.S_ISDIR(attributes.permissions or 0):
-            _require_regular(attributes.permissions, source)
+            require_regular(attributes.permissions, source)
             if await asyncio.to_thread(target.is_dir):
                 name = check_entry_name(PurePosixPath(source).name, source, is_windows=_WINDOWS)
                 target = target / name
@@ -122,7 +123,7 @@ class FileTransfer:
             local = target.joinpath(*path.parts)
             await asyncio.to_thread(_make_inside, target, local.parent)
             remote = f"{source.rstrip('/')}/{path}"
-            with _errors_of(remote):
+            with errors_of(remote):
                 entry = await self._sftp.stat(remote)
             await self._download_file(remote, local, entry)
         return target
@@ -134,11 +135,11 @@ class FileTransfer:
             RemoteFileError: It cannot be read, or is longer than `max_bytes` (`too_large`).
         """
         check_remote_path(source)
-        with _errors_of(source):
+        with errors_of(source):
             attributes = await self._sftp.stat(source)
             if stat.S_ISDIR(attributes.permissions or 0):
-                raise _is_directory(source)
-            _require_regular(attributes.permissions, source)
+                raise directory_error(source)
+            require_regular(attributes.permissions, source)
             async with self._sftp.open(source, "rb", block_size=_BLOCK) as file:
                 data = bytearray()
                 read = _binary_read(file)
@@ -157,7 +158,7 @@ class FileTransfer:
     async def list_files(self, path: str) -> list[RemoteFile]:
         """Return the entries of a directory, sorted by name."""
         check_remote_path(path)
-        with _errors_of(path):
+        with errors_of(path):
             entries = [entry async for entry in self._sftp.scandir(path)]
         files = [
             RemoteFile(
@@ -177,7 +178,7 @@ class FileTransfer:
         target: str,
     ) -> None:
         """Upload into a new directory that is then moved, or file by file into one that exists."""
-        with _errors_of(target):
+        with errors_of(target):
             exists = await self._sftp.exists(target)
             if exists and not await self._sftp.isdir(target):
                 raise RemoteFileError(
@@ -190,17 +191,17 @@ class FileTransfer:
         await self._check_space(target, sum(size for _, _, size in files))
         root = target if exists else part_path(target, secrets.token_hex(_RANDOM_BYTES))
         try:
-            with _errors_of(target):
+            with errors_of(target):
                 for directory in (PurePosixPath(), *directories):
                     await self._make_directory(str(PurePosixPath(root) / directory))
             for source, path, _ in files:
                 place = str(PurePosixPath(root) / path)
                 if exists:
-                    with _errors_of(place):
+                    with errors_of(place):
                         place, _ = await self._destination(place)
                 await self._upload_file(source, place)
             if not exists:
-                with _errors_of(target):
+                with errors_of(target):
                     await self._sftp.posix_rename(root, target)
         except BaseException:
             if not exists:
@@ -238,8 +239,8 @@ class FileTransfer:
         except asyncssh.SFTPNoSuchFile:
             return target, None
         if stat.S_ISDIR(mode):
-            raise _is_directory(target)
-        _require_regular(mode, target)
+            raise directory_error(target)
+        require_regular(mode, target)
         if await self._sftp.islink(target):
             target = str(await self._sftp.realpath(target))
         return target, stat.S_IMODE(mode)
@@ -248,7 +249,7 @@ class FileTransfer:
         """Write next to a target, and move it into place; return the size."""
         part = part_path(target, secrets.token_hex(_RANDOM_BYTES))
         try:
-            with _errors_of(target):
+            with errors_of(target):
                 await write(part)
                 size = (await self._sftp.stat(part)).size or 0
                 await self._sftp.posix_rename(part, target)
@@ -268,7 +269,7 @@ class FileTransfer:
         await asyncio.to_thread(part.reserve, size)
         await asyncio.to_thread(part.create)
         try:
-            with _errors_of(source):
+            with errors_of(source):
                 async with self._sftp.open(
                     source, "rb", block_size=_BLOCK, max_requests=_REQUESTS
                 ) as file:
@@ -308,7 +309,7 @@ class FileTransfer:
                     path=directory,
                     reason="invalid_path",
                 )
-            with _errors_of(directory):
+            with errors_of(directory):
                 entries = [entry async for entry in self._sftp.scandir(directory)]
             for entry in entries:
                 if entry.filename in {".", ".."}:
@@ -358,47 +359,6 @@ class FileTransfer:
 
 
 _WINDOWS: Final = os.name == "nt"
-_LOST: Final = (
-    asyncssh.SFTPConnectionLost,
-    asyncssh.SFTPNoConnection,
-    asyncssh.DisconnectError,
-    asyncssh.ChannelOpenError,
-    ConnectionError,  # of the socket; errors of files here are other kinds of `OSError`
-    EOFError,
-)
-_REASONS: Final = (
-    (asyncssh.SFTPNoSuchFile, "file_not_found", "does not exist"),
-    (asyncssh.SFTPNoSuchPath, "file_not_found", "does not exist"),
-    (asyncssh.SFTPPermissionDenied, "permission_denied", "may not be accessed"),
-    (asyncssh.SFTPWriteProtect, "permission_denied", "may not be written"),
-    (asyncssh.SFTPFileIsADirectory, "is_directory", "is a directory"),
-    (asyncssh.SFTPNotADirectory, "not_a_directory", "is not a directory"),
-    (asyncssh.SFTPInvalidFilename, "invalid_path", "is not a usable path"),
-    (asyncssh.SFTPNoSpaceOnFilesystem, "disk_full", "does not fit: the disk is full"),
-    (asyncssh.SFTPQuotaExceeded, "disk_full", "does not fit: the quota is used up"),
-)
-
-
-@contextlib.contextmanager
-def _errors_of(path: str) -> Iterator[None]:
-    """Raise the errors of SFTP as those of this library."""
-    try:
-        yield
-    except _LOST as error:
-        raise SSHConnectionError(
-            f"The connection was lost during the transfer of `{path}`. The target was not changed; "
-            "a part file may be left next to it. Try again."
-        ) from error
-    except asyncssh.SFTPError as error:
-        found = next(
-            ((reason, text) for kind, reason, text in _REASONS if isinstance(error, kind)),
-            ("failed", f"could not be used ({error.reason})"),
-        )
-        raise RemoteFileError(
-            f"`{path}` on the instance {found[1]}. The target was not changed.",
-            path=path,
-            reason=found[0],
-        ) from error
 
 
 def _binary_read(
@@ -406,24 +366,6 @@ def _binary_read(
 ) -> Callable[[int, int], Awaitable[bytes]]:
     """Return the reading of a file that was opened as binary, with the type that it then has."""
     return cast("Callable[[int, int], Awaitable[bytes]]", file.read)
-
-
-def _is_directory(path: str) -> RemoteFileError:
-    return RemoteFileError(
-        f"`{path}` on the instance is a directory. Nothing was changed.",
-        path=path,
-        reason="is_directory",
-    )
-
-
-def _require_regular(mode: int | None, path: str) -> None:
-    """Refuse pipes and devices: reading them waits or never ends, writing would replace them."""
-    if mode is not None and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise RemoteFileError(
-            f"`{path}` on the instance is not a regular file. Nothing was transferred.",
-            path=path,
-            reason="invalid_path",
-        )
 
 
 def _local_tree(

@@ -129,7 +129,7 @@ def test_responses_that_are_no_completion_have_spans_too(traced, spans):
 
 
 def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans):
-    from runcrate_core.spending.ledger import LedgerEntry
+    from runcrate_core.spending.ledger_entry import LedgerEntry
 
     ended = LedgerEntry("agent-1", "instance", Decimal(2), 30, state="ended", cost_usd=Decimal(1))
     running = LedgerEntry("agent-2", "instance", Decimal(2), 30, state="started")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.api.instances import InstanceType
+from runcrate_core.api.instance_types import InstanceType
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import (
     Candidate,

@@ -21,8 +21,8 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core.spending import ledger_storage
-from runcrate_core.spending.ledger_storage import file_system_of
+from runcrate_core.spending import network_disks
+from runcrate_core.spending.network_disks import file_system_of
 from tests.core.agents import start
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=9, max_gpus=9, max_total_usd=3)
@@ -148,7 +148,7 @@ def test_a_network_disk_is_recognised(tmp_path, monkeypatch):
     )
     assert file_system_of(Path("/mnt/my share/x"), mounts) == "nfs4"
     assert file_system_of(Path("/home"), mounts) == "ext4"
-    monkeypatch.setattr(ledger_storage, "network_file_system", lambda _: "nfs4")
+    monkeypatch.setattr(network_disks, "network_file_system", lambda _: "nfs4")
     with pytest.raises(rc.ConfigurationError, match=r"network disk \(nfs4\)"):
         rc.SpendLedger(tmp_path / "budget.db")
 
