@@ -196,29 +196,21 @@ def call(identifier, index=0, arguments="{}"):
 
 TEXT, STOP = chunk({"content": "hi"}), chunk({}, "stop")
 CALL, CALLED = chunk(call("a"), index=1), chunk({}, "tool_calls", 1)
+TOGETHER = chunk({}, choices=TEXT["choices"] + CALL["choices"])
+FIRST_CALL, SECOND_TEXT = chunk(call("a"), "tool_calls"), chunk({"content": "hi"}, "stop", 1)
 SPLIT = {
     "calls after the text": ([TEXT, STOP, CALL, CALLED], "hi", ["a"], "tool_calls"),
-    "in one chunk": (
-        [chunk({}, choices=TEXT["choices"] + CALL["choices"]), STOP, CALLED],
-        "hi",
-        ["a"],
-        "tool_calls",
-    ),
+    "in one chunk": ([TOGETHER, STOP, CALLED], "hi", ["a"], "tool_calls"),
     "calls before the text": ([CALL, CALLED, TEXT, STOP], "hi", ["a"], "tool_calls"),
     "calls in each": (
-        [chunk(call("a")), TEXT, CALL, chunk({}, "tool_calls"), chunk(call(None, 1), "stop", 1)],
+        [TEXT, FIRST_CALL, CALL, chunk(call(None, 1), "stop", 1)],
         "hi",
         ["a", "a_2", "call_c_0"],
         "stop",
     ),
-    "the text in the second": (
-        [chunk(call("a"), "tool_calls"), chunk({"content": "hi"}, "stop", 1)],
-        "hi",
-        ["a"],
-        "tool_calls",
-    ),
+    "the text in the second": ([FIRST_CALL, SECOND_TEXT], "hi", ["a"], "tool_calls"),
     "nothing in the first": ([chunk(call("a"), "tool_calls", 1)], None, ["a"], "tool_calls"),
-    "only a second": ([chunk({"content": "hi"}, "stop", 1)], "hi", [], "stop"),
+    "only a second": ([SECOND_TEXT], "hi", [], "stop"),
     "text cut at the limit": ([TEXT, chunk({}, "length"), CALL, CALLED], "hi", ["a"], "length"),
     "two texts": ([TEXT, STOP, chunk({"content": "ho"}, "stop", 1)], "hi", [], "stop"),
 }

@@ -35,9 +35,8 @@ def test_they_exist_only_where_commands_are_allowed():
         rt.AgentToolbox(allow_commands=True)
     with pytest.raises(rc.ConfigurationError, match="allow_commands"):
         rt.AgentToolbox(limits=LIMITS, include=["runcrate_run_command"])
-    allowed = {
-        tool.name: tool for tool in rt.AgentToolbox(limits=LIMITS, allow_commands=True).tools
-    }
+    tools = rt.AgentToolbox(limits=LIMITS, allow_commands=True).tools
+    allowed = {tool.name: tool for tool in tools}
     tags = [allowed[f"runcrate_{name}"].annotations.tags() for name in COMMAND_TOOLS]
     assert tags == [["destructive"], ["read-only"], ["destructive"], ["read-only"]]
 

@@ -16,6 +16,7 @@ from PIL import Image
 from runcrate_core import Runcrate
 from runcrate_core.progress import progress_bar
 from runcrate_emulator import JobOutcome
+from tests.core.both_clients import new_client
 from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 
 # Executed with the documentation, or shown in the example of `videos.create`.
@@ -88,7 +89,5 @@ def test_examples_run(path, cloud, tmp_path, monkeypatch):
         sound.writeframes(bytes(16000))
     seconds = 500 if path in {"jobs.cancel", "job_groups.cancel"} else 1
     cloud.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
-    with Runcrate(
-        cloud.api_key, base_url=cloud.base_url, inference_url=cloud.inference_url
-    ) as client:
+    with new_client(cloud.base_url, key=cloud.api_key) as client:
         exec(compile(example, path, "exec"), {}, Things(client, path))  # noqa: S102 - our own documentation

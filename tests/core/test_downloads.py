@@ -22,17 +22,12 @@ from tests.core.both_clients import KEY, active_connections, new_client
 from tests.core.cloud import Both, memory_below
 from tests.servers import Reply, ScriptedServer, raw_reply
 
-REQUEST = json_request(
-    Surface.INFERENCE,
-    "GET",
-    "/videos/v/download",
-    retry=RetrySafety.SAFE,
-    read_timeout=ReadTimeout.TRANSFER,
-)
+KIND: dict[str, Any] = {"retry": RetrySafety.SAFE, "read_timeout": ReadTimeout.TRANSFER}
+REQUEST = json_request(Surface.INFERENCE, "GET", "/videos/v/download", **KIND)
 DATA = bytes(range(256)) * 40
 HALF = len(DATA) // 2
 OLD = b"the old file"
-MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(100)
+MP4, PNG = b"\x00\x00\x00\x20ftypisom" + bytes(100), b"\x89PNG\r\n\x1a\n"
 
 
 def whole(data: bytes = DATA, etag: str = '"one"', **headers: str) -> Reply:
@@ -154,12 +149,7 @@ ERRORS: dict[str, tuple[Reply, type[Exception], str, dict[str, Any]]] = {
     "52 longer": (UNSIZED, rc.ResponseFormatError, "more than 10 bytes", {"size": 10}),
     "a page": (raw_reply(b"<html>", "text/html"), rc.ResponseFormatError, "not video", VIDEO),
     "JSON": (raw_reply(b'{"a": 1}'), rc.ResponseFormatError, "not video", VIDEO),
-    "an image": (
-        raw_reply(b"\x89PNG\r\n\x1a\n", "video/mp4"),
-        rc.ResponseFormatError,
-        "not video",
-        VIDEO,
-    ),
+    "an image": (raw_reply(PNG, "video/mp4"), rc.ResponseFormatError, "not video", VIDEO),
     "an empty body": (raw_reply(b"", "video/mp4"), rc.ResponseFormatError, "it is empty", VIDEO),
 }
 

@@ -101,12 +101,14 @@ def test_10_a_refusal_is_raised_once_and_holds_no_secret(failure, status, kind):
 
 def test_14_unknown_fields_and_values_are_kept(scripted):
     sent = {"id": "i", "status": "levitating", "stop_reason": "mood", "new": {"a": [1]}}
-    _, both = scripted(Reply(json={"data": [sent]}))
+    server, both = scripted(Reply(json={"data": [sent]}))
     [instance] = both("instances.list")
     assert (instance.status, instance.new) == ("levitating", {"a": [1]})
     assert instance.to_dict() == sent
     [model] = both("models.list")
     assert model.to_dict() == sent
+    server.replies = [Reply(json=[sent])]  # without an envelope
+    assert both.values("instances.list") == [instance]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

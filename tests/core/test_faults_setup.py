@@ -183,7 +183,7 @@ def limits_of(**arguments: Any) -> dict[str, float | None]:
     return dict(seen[0])
 
 
-OWN = {"timeout": httpx.Timeout(120, connect=30)}
+OWN, PATIENT = {"timeout": httpx.Timeout(120, connect=30)}, httpx.Timeout(9, connect=None)
 OWNS = {"connect": 30, "read": 120, "write": 120, "pool": 120}
 DEFAULT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
 
@@ -195,10 +195,7 @@ DEFAULT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
         ({"timeout": 300}, DEFAULT | {"read": 300.0, "write": 300.0}),
         ({"timeout": 0.5}, dict.fromkeys(DEFAULT, 0.5) | {"pool": 600.0}),
         ({"timeout": math.inf}, DEFAULT | {"read": None, "write": None}),
-        (
-            {"timeout": httpx.Timeout(9, connect=None)},
-            dict.fromkeys(DEFAULT, 9) | {"connect": None},
-        ),
+        ({"timeout": PATIENT}, dict.fromkeys(DEFAULT, 9) | {"connect": None}),
         ({"timeout": rc.Timeout(connect=30, pool=90)}, DEFAULT | {"connect": 30, "pool": 90}),
         ({"given": OWN}, OWNS),
         ({"given": OWN, "timeout": rc.Timeout(read=7)}, OWNS | {"read": 7}),
