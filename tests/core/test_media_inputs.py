@@ -6,8 +6,8 @@ import base64
 import io
 import json
 import os
-from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -124,11 +124,8 @@ def test_text_that_is_an_address_or_data_is_sent_as_it_is(text):
     ],
 )
 def test_55_other_text_is_refused_and_never_read(text, monkeypatch):
-    def opened(*_):
-        raise AssertionError("a file was opened")
-
-    monkeypatch.setattr(Path, "open", opened)
-    monkeypatch.setattr("builtins.open", opened)
+    for name in ("pathlib.Path.open", "builtins.open"):
+        monkeypatch.setattr(name, Mock(side_effect=AssertionError("a file was opened")))
     words = r"`image` is text .* never read as a path; .* pass `Path\(\.\.\.\)`. Nothing was sent"
     with pytest.raises(ValueError, match=words):
         media.source_of(text, "image")
@@ -259,13 +256,12 @@ def test_base64_is_made_while_reading(data, piece, kind):
 
 
 FILES = st.binary(min_size=1, max_size=300)
+NAMES = TEXTS.map('"{}" of a file'.format)
 
 
 @given(
     st.dictionaries(TEXTS, json_values(), max_size=4),
-    st.dictionaries(
-        TEXTS.map('"{}" of a file'.format), FILES | st.lists(FILES | TEXTS, max_size=3), min_size=1
-    ),
+    st.dictionaries(NAMES, FILES | st.lists(FILES | TEXTS, max_size=3), min_size=1),
 )
 def test_json_with_files_is_the_json_it_stands_for(body, files):
     def sent_as(make, value):
@@ -276,9 +272,8 @@ def test_json_with_files_is_the_json_it_stands_for(body, files):
     def members(make):
         return {name: sent_as(make, value) for name, value in files.items()}
 
-    content = media.json_with_files(
-        body, members(lambda data: media.DataUri("a/b", BytesSource(data)))
-    )
+    uris = members(lambda data: media.DataUri("a/b", BytesSource(data)))
+    content = media.json_with_files(body, uris)
     assert isinstance(content, tuple)
     encoded = b"".join(pieces_of(content))
     texts = members(lambda data: f"data:a/b;base64,{base64.b64encode(data).decode()}")
