@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from runcrate_core import ResponseInfo
     from runcrate_core.toolkit import ParsedToolCall
 
-# Indices of the response that is streamed; some servers send none.
-_FIRST: Final = (0, None, "0")
 # Members of a message that are passed on in pieces, as they come; others wait for the end.
 _STREAMED_MEMBERS: Final = frozenset({REASONING_KEY, "function_call", "refusal"})
 # Log probabilities are passed on with their tokens.
@@ -64,7 +62,7 @@ class StreamReader:
         """Return what a chunk of the API adds to the message; `None` when that is nothing."""
         choices = chunk.get("choices")
         choice = choices[0] if choices and isinstance(choices, list) else None
-        if not isinstance(choice, dict) or choice.get("index") not in _FIRST:
+        if not isinstance(choice, dict) or (type(i := choice.get("index")) is int and i):
             return None  # LangChain streams the first of several responses
         delta = choice.get("delta")
         if not delta or not isinstance(delta, dict):
@@ -139,7 +137,7 @@ class StreamReader:
         content, reasoning = read_content(delta.get("content"))
         reasoning = extract_reasoning(delta) or reasoning
         additional_kwargs: dict[str, Any] = {REASONING_KEY: reasoning} if reasoning else {}
-        if refusal := delta.get("refusal"):
+        if (refusal := delta.get("refusal")) and isinstance(refusal, str):
             additional_kwargs["refusal"] = refusal
         if isinstance(function_call := delta.get("function_call"), dict):
             additional_kwargs["function_call"] = {

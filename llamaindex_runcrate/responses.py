@@ -154,7 +154,7 @@ class ChunkReader:
         """Return a chunk's addition to the response; None if it has none (a role, the usage)."""
         choices = chunk.get("choices")
         choice = choices[0] if choices and isinstance(choices, list) else None
-        if not isinstance(choice, dict) or choice.get("index"):
+        if not isinstance(choice, dict) or (type(i := choice.get("index")) is int and i):
             return None  # of several responses LlamaIndex knows the first
         delta = choice.get("delta")
         if not delta or not isinstance(delta, dict):

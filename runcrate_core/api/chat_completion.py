@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, ApiPart
-from runcrate_core.api.known_values import FinishReason, OptionalText
+from runcrate_core.api.known_values import AssistantRole, FinishReason, OptionalText, ToolCallType
 
 
 class FunctionCall(ApiPart):
@@ -22,14 +22,14 @@ class ToolCall(ApiPart):
     """A call of an offered tool."""
 
     id: OptionalText = None
-    type: str = "function"
+    type: ToolCallType = "function"
     function: FunctionCall
 
 
 class ChatMessage(ApiPart):
     """The response of a model; reasoning models add `reasoning_content` or `reasoning`."""
 
-    role: str = "assistant"
+    role: AssistantRole = "assistant"
     content: str | list[Any] | None = None
     refusal: OptionalText = None
     reasoning_content: OptionalText = None

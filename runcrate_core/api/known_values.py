@@ -23,23 +23,30 @@ class _OpenText:
 _OPEN = _OpenText()
 
 
-class _TextOrNone:
-    """Lets an optional field take text alone: anything else is none, and no error."""
+class _TextOr:
+    """Lets a field take text alone: anything else is its default, and no error."""
+
+    def __init__(self, default: str | None) -> None:
+        self._default = default
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        text = core_schema.nullable_schema(core_schema.str_schema())
-        return core_schema.with_default_schema(text, default=None, on_error="default")
+        text: CoreSchema = core_schema.str_schema()
+        if self._default is None:
+            text = core_schema.nullable_schema(text)
+        return core_schema.with_default_schema(text, default=self._default, on_error="default")
 
 
-# A text beside a response that may have been paid for, and is not worth losing it.
-OptionalText: TypeAlias = Annotated[str | None, _TextOrNone()]
+# Texts beside a response that may have been paid for, and that are not worth losing it.
+OptionalText: TypeAlias = Annotated[str | None, _TextOr(None)]
+AssistantRole: TypeAlias = Annotated[str, _TextOr("assistant")]
+ToolCallType: TypeAlias = Annotated[str, _TextOr("function")]
 
 KnownJobStatus: TypeAlias = Literal[
     "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"
 ]
 
 FinishReason: TypeAlias = Annotated[
-    Literal["stop", "length", "tool_calls", "content_filter"] | str | None, _TextOrNone()
+    Literal["stop", "length", "tool_calls", "content_filter"] | str | None, _TextOr(None)
 ]
 VideoStatus: TypeAlias = Annotated[
     Literal["queued", "processing", "completed", "failed"] | str, _OPEN

@@ -152,7 +152,8 @@ class ChatAccumulator:
             if self._choices:
                 return _ChoiceFold(next(iter(self._choices.values())).calls, number)
         is_single, messages, body = self._context
-        ids = CallIds(str(self._first.get("id") or ""), messages, body)
+        identifier = self._first.get("id")
+        ids = CallIds(identifier if isinstance(identifier, str) else "", messages, body)
         return _ChoiceFold(ToolCallAssembler(ids), number if is_single else 0)
 
     @property
@@ -304,9 +305,10 @@ class _ChoiceFold:
 
     def _add_other(self, name: str, value: Any) -> bool:
         """Fold a member that is not text; False when it is empty."""
-        if name == "tool_calls" and isinstance(value, list):
-            self.has_calls = True
-            self.calls.repair(value, self.source)
+        if name == "tool_calls":
+            if isinstance(value, list):
+                self.has_calls |= bool(value)
+                self.calls.repair(value, self.source)
         elif name == "function_call" and isinstance(value, dict):
             self.function_call = self.function_call or ToolCallAssembler()
             self.function_call.repair([{"index": 0, "function": value}])

@@ -243,8 +243,8 @@ class ToolCallAssembler:
     def _repair_one(self, delta: dict[str, Any], unmarked_position: int) -> None:
         function = delta.get("function")
         if not isinstance(function, dict):
-            function = {}
-        _make_arguments_text(function)
+            function = delta["function"] = {}
+        _make_texts(function)
         marks = _marks_of(delta)
         if marks.id:
             call = self._call_with_id(marks, function)
@@ -315,7 +315,10 @@ class ToolCallAssembler:
         return call
 
 
-def _make_arguments_text(function: dict[str, Any]) -> None:
+def _make_texts(function: dict[str, Any]) -> None:
+    """Make the arguments text, and drop a name that is not."""
+    if not isinstance(function.get("name", ""), str):
+        del function["name"]
     arguments = function.get("arguments", "")
     if arguments is None:
         function["arguments"] = ""

@@ -78,7 +78,7 @@ THOUGHT, SECRET = {"type": "t", "index": 0}, {"type": "e", "index": 0, "data": "
             {"name": "f", "arguments": "{}"},
         ),
         ("tool_calls", ([],), None),
-        ("tool_calls", ({"odd": 1},), {"odd": 1}),
+        ("tool_calls", ({"odd": 1},), None),
     ],
 )
 def test_the_values_of_a_member_are_folded(name, values, folded):

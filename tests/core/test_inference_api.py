@@ -90,7 +90,10 @@ ODD_CHOICES = {
     "no calls": {"tool_calls": [None]},
     "a number as the id": {"tool_calls": [{"id": 7, "function": {"name": "f"}}]},
     "a list as the arguments": {"tool_calls": [{"function": {"name": "f", "arguments": [1]}}]},
-    "no function": {"tool_calls": [{"id": "c", "function": None}]},
+    "no function": {"tool_calls": [{"id": "c", "function": True}]},
+    "a list as the name": {"tool_calls": [{"function": {"name": ["f"], "arguments": "{}"}}]},
+    "an object as the calls": {"tool_calls": {}},
+    "a number as the role": {"role": 3},
     "another choice that is none": {"more": None},
     "another choice without a message": {"more": {"index": 1}},
 }

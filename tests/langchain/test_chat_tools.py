@@ -244,3 +244,19 @@ def test_calls_in_a_choice_of_their_own_are_those_of_the_response(ask, has_text)
     assert message.text == "Hi" * has_text
     assert [one["id"] for one in message.tool_calls] == ["a"]
     assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("ask", EVERY)
+@pytest.mark.parametrize("function", [True, "get_price", {"name": ["get_price"]}])
+def test_a_call_of_an_odd_function_is_invalid(ask, function):
+    response = completion("Hi", calls=[("a", "", "")])
+    response["choices"][0] |= {"index": "0"}
+    response["choices"][0]["message"] |= {"tool_calls": [{"id": "a", "function": function}]}
+    reply = Reply(json=response)
+    if is_streamed(ask):
+        deltas = [{"content": "Hi"}, {"tool_calls": [{"id": "a", "function": function}]}]
+        reply = streamed(*deltas, finish="tool_calls")
+    with ScriptedServer(reply) as server:
+        message = ask(chat(server))
+    assert (message.text, message.tool_calls) == ("Hi", [])
+    assert [call["id"] for call in message.invalid_tool_calls] == ["a"]

@@ -284,3 +284,18 @@ def test_the_schema_of_a_tool_is_its_own_and_that_of_its_class_as_it_is_now():
     Look.model_fields["city"].description = "Its name."
     Look.model_rebuild(force=True)
     assert city()["description"] == "Its name."
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("function", [True, "look", {"name": ["look"]}])
+async def test_a_call_of_an_odd_function_is_not_run(made_llm, service, way, function):
+    call = {"id": "a", "function": function}
+    whole = completion("Hi")
+    whole["choices"][0]["message"]["tool_calls"] = [call]
+    pieces = [chunk({"content": "Hi"}), chunk({"tool_calls": [call]}), *end("tool_calls")]
+    service.will_say(pieces if way in STREAMS else whole)
+    llm = made_llm()
+    *_, last = await ask(llm, way, "x")
+    [selection] = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+    assert (last.message.content, selection.tool_id) == ("Hi", "a")
+    assert selection.tool_name not in ("look", "True")
