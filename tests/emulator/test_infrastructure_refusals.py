@@ -1,5 +1,6 @@
 """Infrastructure requests that are refused by name; garbage gets the envelope, never a 500."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -7,11 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from runcrate_emulator.app import create_app
 from runcrate_emulator.bodies import Body
-from runcrate_emulator.clock import Clock
-from runcrate_emulator.world import World
-from tests.emulator.conftest import GOOD, JOB, RECHARGE, assert_refused, bad_values, data_of
+from tests.emulator.conftest import GOOD, JOB, RECHARGE, assert_refused, bad_values
 from tests.json_values import json_values
 
 TWO_SCRIPTS = {"launch_script": "ls", "launch_script_base64": "bHM="}
@@ -204,41 +202,35 @@ ROUTES = [
 READ = [*QUERIES, "/instances", "/storage", "/jobs/{jobs}/artifacts/x"]
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    return World(Clock(0))
-
-
-async def send(world: World, method: str, path: str, **request: Any) -> httpx.Response:
+@pytest.fixture
+def send(emulator, infra) -> Callable[..., httpx.Response]:
     """Send a request to a workspace with one thing of each kind, which must not suffer."""
-    world.reset()
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(world)),
-        base_url="http://localhost/api/v1",
-        headers={"Authorization": "Bearer rc_live_emulator"},
-    ) as client:
-        ids = {}
-        for kind in ("instances", "storage", "environments", "jobs", "schedules"):
-            ids[kind] = data_of(await client.post(f"/{kind}", json=GOOD[f"/{kind}"]))["id"]
-        answer = await client.request(method, path.format(**ids), **request)
-        assert (await client.get("/jobs")).status_code == 200
-    assert world.crashes == []
-    assert answer.status_code < 500 or answer.status_code in (502, 503), answer.text
-    if answer.is_success:
-        assert answer.json()["data"] is not None
-    else:
-        error = answer.json()["error"]
-        assert (type(error["code"]), type(error["message"])) == (str, str)
-    return answer
+
+    def send(method: str, path: str, **request: Any) -> httpx.Response:
+        emulator.reset()
+        kinds = ("instances", "storage", "environments", "jobs", "schedules")
+        ids = {kind: infra.make(f"/{kind}", **GOOD[f"/{kind}"])["id"] for kind in kinds}
+        answer = infra.request(method, path.format(**ids), **request)
+        assert infra.get("/jobs").status_code == 200
+        assert emulator.crashes == []
+        if answer.is_success:
+            assert answer.json()["data"] is not None
+        else:
+            assert answer.status_code < 500 or answer.status_code in (502, 503), answer.text
+            error = answer.json()["error"]
+            assert (type(error["code"]), type(error["message"])) == (str, str)
+        return answer
+
+    return send
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @settings(max_examples=30)
 @given(change=st.dictionaries(NAMES, VALUES, max_size=8), whole=VALUES, form=st.integers(0, 3))
-async def test_garbage_in_a_body_gets_the_envelope(world, method, path, change, whole, form):
+def test_garbage_in_a_body_gets_the_envelope(send, method, path, change, whole, form):
     good = GOOD.get(path, {})
     in_spec = {**good, "spec": {**JOB, **change}} if "spec" in good else {**good, **change}
-    await send(world, method, path, json=(whole, change, {**good, **change}, in_spec)[form])
+    send(method, path, json=(whole, change, {**good, **change}, in_spec)[form])
 
 
 CONTENTS = {
@@ -256,8 +248,8 @@ CONTENTS = {
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
-async def test_garbage_instead_of_json_is_refused(world, method, path, content):
-    answer = await send(world, method, path, content=content)
+def test_garbage_instead_of_json_is_refused(send, method, path, content):
+    answer = send(method, path, content=content)
     assert answer.status_code in (400, 422) or (path.endswith("/rerun") and not content)
 
 
@@ -270,5 +262,5 @@ async def test_garbage_instead_of_json_is_refused(world, method, path, content):
         max_size=3,
     ),
 )
-async def test_garbage_in_the_query_gets_the_envelope(world, path, query):
-    await send(world, "GET", path, params=query)
+def test_garbage_in_the_query_gets_the_envelope(send, path, query):
+    send("GET", path, params=query)

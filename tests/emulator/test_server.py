@@ -1,21 +1,27 @@
-"""The server around the endpoints: start and stop, keys, limits, faults, journal, links, page."""
+"""What is around the endpoints: server, clock, keys, limits, faults, journal, files, page."""
 
+import inspect
 import json
 import re
 import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 
 from runcrate_emulator import Emulator
+from runcrate_emulator.clock import Clock
 from runcrate_emulator.command_line import main
+from runcrate_emulator.faults import Fault
+from runcrate_emulator.files import FileStore, Signer
+from runcrate_emulator.keys import masked
 from runcrate_emulator.server import bind
 from tests.emulator.chat_support import post_chat
-from tests.emulator.conftest import INSTANCE, JOB, VOLUME, Api, assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, START, VOLUME, Api, assert_refused
 
 
 def as_key(name: str) -> dict[str, str]:
@@ -78,6 +84,29 @@ def test_reset_is_fast_and_complete(emulator, infra, launch):
     assert infra.read("/instances") == []
     assert [request.path for request in emulator.requests] == ["/api/v1/instances"]
     assert launch()["id"] == first_id
+
+
+def test_clock_runs_at_its_speed_from_the_moment_it_is_set():
+    real_s = 1000.0
+    clock = Clock(60, start=START, monotonic=lambda: real_s)
+    real_s += 2
+    assert clock.now() == START + timedelta(minutes=2)
+    clock.speed = 1
+    real_s += 5
+    assert clock.now() == START + timedelta(minutes=2, seconds=5)
+    clock.speed = 0
+    real_s += 100
+    clock.advance(7)
+    assert clock.now() == START + timedelta(minutes=2, seconds=12)
+    clock.reset()
+    assert (clock.now(), clock.speed) == (START, 60)
+
+
+def test_clock_never_runs_backwards():
+    with pytest.raises(ValueError, match="0 \\(stands still\\) or more"):
+        Clock(-1)
+    with pytest.raises(ValueError, match="cannot go back"):
+        Clock().advance(-1)
 
 
 def test_the_plugin_fixture_runs_in_real_time(runcrate_emulator):
@@ -184,6 +213,36 @@ def test_the_wait_that_the_rate_limit_tells_is_one_in_real_seconds():
     assert seconds_to_reset(refused) <= 4
 
 
+@pytest.mark.parametrize(
+    ("route", "method", "path", "matches"),
+    [
+        ("POST /videos", "POST", "/videos", True),
+        ("POST /videos", "GET", "/videos", False),
+        ("* /videos", "GET", "/videos", True),
+        ("GET /instances/{id}", "GET", "/instances/abc", True),
+        ("GET /instances/{id}", "GET", "/instances/abc/status", False),
+        ("GET /instances/{id}/status", "GET", "/instances/abc/status", True),
+        ("GET /jobs/*", "GET", "/jobs/a/artifacts/b/c.txt", True),
+        ("GET /jobs/*", "GET", "/jobs", False),
+    ],
+)
+def test_fault_matches_a_route(route, method, path, matches):
+    assert Fault(route).matches(method, path) is matches
+
+
+@pytest.mark.parametrize("bad", ["/videos", "post /videos", "POST videos", "POST /a b"])
+def test_fault_route_is_checked(bad):
+    with pytest.raises(ValueError, match="a method and a path"):
+        Fault(bad)
+    with pytest.raises(ValueError, match="at least one request"):
+        Fault("GET /a", times=0)
+
+
+def test_the_method_that_plans_a_fault_shows_its_arguments() -> None:
+    shown = inspect.signature(Emulator.fail).parameters
+    assert list(shown) == ["self", *inspect.signature(Fault).parameters]
+
+
 def test_fault_before_and_after_the_work(emulator, infra):
     emulator.fail("POST /instances", status=503)
     odd = {"code": "odd", "message": "Gone.", "details": {"reason": "odd"}}
@@ -253,6 +312,12 @@ def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
     assert last == "data: [DONE]"
 
 
+def test_masked_keys_hide_the_key():
+    assert masked("rc_live_0123456789abcdef") == "rc_live_…cdef"
+    assert masked("rc_live_short") == "rc_live_…"
+    assert masked("sk-0123456789") == "…6789"
+
+
 def test_journal_shows_requests_without_the_key(emulator, infra):
     infra.post("/ssh-keys?environment=main&a=1&a=2", json={"name": "x"})
     entry = emulator.requests[-1]
@@ -303,6 +368,18 @@ def test_files_are_served_by_signed_links_for_an_hour(emulator):
     assert_refused(get(link), 403, "forbidden")
     gone = emulator.world.signer.sign("GET", "/files/file-none", 60)
     assert_refused(get(gone), 404, "not_found")
+
+
+def test_made_files_have_a_limit_and_the_oldest_go():
+    clock = Clock(0, start=START)
+    ids = iter(f"file-{number}" for number in range(9))
+    store = FileStore(lambda _: next(ids), Signer(clock, b"key"), max_bytes=10)
+    first, second = (store.add("image", "a.webp", "image/webp", b"x" * 4) for _ in range(2))
+    store.remove(first.id)
+    third = store.add("image", "b.webp", "image/webp", b"x" * 6)
+    assert [file.id for file in store.newest(9)] == [third.id, second.id]
+    large = store.add("video", "c.mp4", "video/mp4", b"x" * 99)
+    assert [file.id for file in store.newest(9)] == [large.id]
 
 
 def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
