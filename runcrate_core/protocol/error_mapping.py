@@ -303,7 +303,7 @@ _FAILURE_ADVICE: Final = {
 
 
 def _after(attempts: int, why_not_repeated: str) -> str:
-    times = f"Sent {attempts} times" if attempts > 1 else ""
+    times = f"Tried {attempts} times" if attempts > 1 else ""
     if not why_not_repeated:
         return times
     return f"{times}; {why_not_repeated}" if times else why_not_repeated

@@ -212,7 +212,7 @@ class SqliteStorage:
         except OSError as error:
             raise ConfigurationError(
                 f"The ledger `{self.path}` cannot be written ({error.strerror}). Nothing was "
-                "launched."
+                "launched. Give the path of a file in a directory that can be written."
             ) from None
         with self._connection() as connection:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -35,7 +35,7 @@ def usd(value: Decimal | float | str, name: str) -> Decimal:
     except ArithmeticError:
         amount = Decimal("NaN")
     if not (amount.is_finite() and 0 < amount <= MAX_AMOUNT_USD):
-        raise ValueError(f"`{name}` must be an amount above 0 in USD, not {value!r}.")
+        raise ValueError(f"`{name}` must be an amount above 0 in USD, not {value}.")
     return amount
 
 
