@@ -42,6 +42,27 @@ class Folders(RootModel[list[Folder]]):
     """Folders."""
 
 
+class Song(BaseModel):
+    """A song."""
+
+    name: str
+    seconds: int
+
+
+class Album(BaseModel):
+    """An album."""
+
+    title: str
+    songs: list[Song]
+
+
+class Report(BaseModel):
+    """A report of an album, of which everything may be missing."""
+
+    title: str | None = None
+    songs: list[Song] = []
+
+
 class Plan(BaseModel):
     """A plan, whose validators expect complete data."""
 
@@ -75,6 +96,9 @@ CABINET = (
     '{"byName": {"a": {"name": "A"}}, "either": {"name": "x"}, "folders": [{"name": "y", '
     '"children": [{"name": "z"}]}], "pet": {"kind": "dog", "friend": {"kind": "dog"}}, '
     '"day": "2026-11-21", "raw": {"k": [1]}, "more": 1}'
+)
+ALBUM = (
+    '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'
 )
 FOLDER = '{"name": "root", "children": [{"name": "leaf"}, {"name": "second", "children": []}]}'
 HOME = '{"pet": {"kind": "dog", "friend": {"kind": "dog", "friend": null}}, "notes": {}}'

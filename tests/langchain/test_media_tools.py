@@ -19,6 +19,7 @@ from langgraph.prebuilt import ToolNode
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVideoTool
+from tests.core.both_clients import awaited
 from tests.langchain.chat_service import KEY, Recorder
 
 TOOLS: dict[type[BaseTool], dict[str, Any]] = {
@@ -212,9 +213,8 @@ async def test_a_client_of_the_program_is_used_and_stays_open(
         assert "Generated" in message.content
     await tool.aclose()
     tool.close()
-    models = client.models.list()
-    assert await models if given == "async_client" else models
-    await client.aclose() if given == "async_client" else client.close()
+    assert await awaited(client.models.list())
+    await awaited(client.aclose() if given == "async_client" else client.close())
 
 
 @pytest.mark.parametrize("cls", CLASSES)

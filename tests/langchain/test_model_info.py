@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 
@@ -47,33 +46,23 @@ def test_profiles_of_the_catalogue():
     assert own.profile == {"max_input_tokens": 5}
 
 
-def test_a_profile_is_refreshed_from_the_service():
+async def test_a_profile_is_refreshed_from_the_service():
     with ScriptedServer(Reply(json=LISTED)) as server:
-        model = chat(server, model="somebody/new-model")
+        model, other = (chat(server, model="somebody/new-model") for _ in range(2))
         assert model.refresh_profile() is model.profile
-        other = chat(server, model="somebody/new-model")
-
-        async def refresh() -> None:
-            await other.arefresh_profile()
-            await other.aclose()
-
-        asyncio.run(refresh())
+        assert await other.arefresh_profile() is other.profile
+        await other.aclose()
         model.close()
     assert server.received[0].path == "/v1/models"
-    for profile in (model.profile, other.profile):
-        assert profile["max_input_tokens"] == 65_536
-        assert profile["max_output_tokens"] == 4096
-        assert profile["image_inputs"]
-        assert profile["tool_calling"]
-        assert profile["reasoning_output"]
-        assert not profile["structured_output"]
+    assert model.profile == other.profile
+    assert (model.profile["max_input_tokens"], model.profile["max_output_tokens"]) == (65_536, 4096)
+    abilities = ("image_inputs", "tool_calling", "reasoning_output", "structured_output")
+    assert [model.profile[ability] for ability in abilities] == [True, True, True, False]
 
 
 def test_a_model_that_the_service_does_not_list_is_named_with_similar_ones():
     with ScriptedServer(Reply(json=LISTED)) as server:
-        with pytest.raises(
-            LookupError, match=r"`x/new-model`. Similar names: somebody/new-model, "
-        ):
+        with pytest.raises(LookupError, match=r"`x/new-model`. Similar names: somebody/new-mod"):
             chat(server, model="x/new-model").refresh_profile()
         with pytest.raises(LookupError, match=r"list the model `zzz`\.$"):
             chat(server, model="zzz").refresh_profile()

@@ -58,9 +58,8 @@ async def toolkit(cloud, tmp_path):
 
 def test_without_limits_the_toolkit_only_reads():
     toolkit = RuncrateToolkit()
-    assert [tool.name for tool in toolkit.get_tools()] == [
-        tool.name for tool in rt.AgentToolbox().tools
-    ]
+    names = [tool.name for tool in toolkit.get_tools()]
+    assert names == [tool.name for tool in rt.AgentToolbox().tools]
     assert toolkit.interrupt_on() == {}
 
 
@@ -72,14 +71,8 @@ def test_tools_carry_their_hints_and_show_no_runtime(toolkit):
         assert (function["name"], function["description"]) == (tool.name, tool.description)
         assert "runtime" not in function["parameters"].get("properties", {})
     launch = named(toolkit, "launch_instance")
-    assert launch.metadata == {
-        "runcrate": {
-            "readOnlyHint": False,
-            "destructiveHint": False,
-            "idempotentHint": False,
-            "costsMoney": True,
-        }
-    }
+    not_so = dict.fromkeys(("readOnlyHint", "destructiveHint", "idempotentHint"), False)
+    assert launch.metadata == {"runcrate": {**not_so, "costsMoney": True}}
     assert launch.tags == ["runcrate", "costs-money"]
     assert named(toolkit, "terminate_instance").tags == ["runcrate", "destructive"]
     assert launch.response_format == "content_and_artifact"
@@ -154,16 +147,11 @@ async def test_progress_is_told_to_the_streams_of_an_agent(toolkit):
 
 def test_the_middleware_is_configured_by_the_toolkit(toolkit):
     policy = toolkit.interrupt_on()
-    assert set(policy) == {
-        "runcrate_launch_instance",
-        "runcrate_update_instance_limits",
-        "runcrate_terminate_instance",
-        "runcrate_run_job",
-        "runcrate_cancel_job",
-    }
-    assert all(
-        config["allowed_decisions"] == ["approve", "edit", "reject"] for config in policy.values()
-    )
+    names = {name.removeprefix("runcrate_") for name in policy}
+    instances = {"launch_instance", "update_instance_limits", "terminate_instance"}
+    assert names == instances | {"run_job", "cancel_job"}
+    for config in policy.values():
+        assert config["allowed_decisions"] == ["approve", "edit", "reject"]
     HumanInTheLoopMiddleware(interrupt_on=policy)
     commands = RuncrateToolkit(limits=LIMITS, allow_commands=True).interrupt_on().keys()
     assert commands - policy.keys() == {"runcrate_run_command", "runcrate_write_file"}

@@ -343,6 +343,7 @@ def test_a_question_is_of_one_tool_its_arguments_and_its_call():
     asked = ("a", {"x": 1}, "")
     others = [("b", {"x": 1}, ""), ("a", {"x": 2}, ""), ("a", {"x": 1}, "call-1")]
     assert len({approval.question_id(*each) for each in (asked, *others)}) == 4
+    assert approval.call_identity() == ""  # outside of a step
 
 
 # --- models that are served on instances ---------------------------------------------------------

@@ -17,6 +17,7 @@ from tests.chat_service import call_piece, chunk, completion, end
 from tests.llamaindex.calls import PREDICTIONS, PROMPT, WAYS, ask, collected, predict
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.schemas import (
+    ALBUM,
     CABINET,
     FOLDER,
     HOME,
@@ -28,6 +29,7 @@ from tests.schemas import (
     Home,
     Pet,
     Plan,
+    Report,
     problems,
     sent_schema,
 )
@@ -172,23 +174,9 @@ async def test_tool_names_that_servers_refuse_are_mapped_and_back(made_llm, serv
 # --- Structured output ---------------------------------------------------------------------
 
 
-class Step(BaseModel):
-    title: str | None = None
-
-
-class Report(BaseModel):
-    """A report, of which everything may be missing."""
-
-    title: str | None = None
-    steps: list[Step] = []
-
-
-REPORT = '{"title": "Annual", "steps": [{"title": "Intro"}, {"title": "End"}]}'
-
-
 @pytest.mark.parametrize("way", PREDICTIONS)
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("output_cls", "text"), [(Folder, FOLDER), (Report, REPORT)])
+@pytest.mark.parametrize(("output_cls", "text"), [(Folder, FOLDER), (Report, ALBUM)])
 async def test_an_object_cut_anywhere_is_an_error_after_one_request(
     made_llm, service, way, method, output_cls, text
 ):

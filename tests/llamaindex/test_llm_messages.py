@@ -46,15 +46,25 @@ def wired(*messages: ChatMessage, rules: Rules = RULES) -> list[dict[str, Any]]:
     return wire_messages(messages, rules)
 
 
-def parts(*blocks: Any) -> Any:
-    return wired(ChatMessage(role="user", blocks=list(blocks)))[0]["content"]
+def said(role: str, *content: Any, **extra: Any) -> ChatMessage:
+    """Return a message; a text in its content is a block of text."""
+    blocks = [TextBlock(text=each) if isinstance(each, str) else each for each in content]
+    return ChatMessage(role=role, blocks=blocks, additional_kwargs=extra)
+
+
+def wire(role: str, content: Any, **members: Any) -> dict[str, Any]:
+    return {"role": role, "content": content, **members}
+
+
+def parts(*content: Any) -> Any:
+    return wired(said("user", *content))[0]["content"]
 
 
 @pytest.mark.parametrize("role", list(MessageRole))
 def test_every_role_is_one_of_the_services_four(role):
-    wire = wired(ChatMessage(role=role, content="x"))
-    assert wire[0]["role"] in {"system", "user", "assistant", "tool"}
-    assert wire[0]["content"] == "x"
+    [sent] = wired(said(role, "x"))
+    assert sent["role"] in {"system", "user", "assistant", "tool"}
+    assert sent["content"] == "x"
 
 
 PICTURE = image_part(data_url("image/png", PNG))
@@ -85,8 +95,8 @@ URL = "https://x.test/a"
     ],
 )
 def test_media_are_parts_and_text_alone_is_text(block, part):
-    assert parts(TextBlock(text="Look:"), block) == [text_part("Look:"), part]
-    assert parts(TextBlock(text="a"), TextBlock(text="b")) == "a\nb"
+    assert parts("Look:", block) == [text_part("Look:"), part]
+    assert parts("a", "b") == "a\nb"
     assert parts() == ""
 
 
@@ -100,19 +110,12 @@ def test_files_are_read(tmp_path):
 
 
 def test_hints_and_citations_are_tolerated():
-    cited = CitationBlock(
-        cited_content="Cited.", source="s", title="t", additional_location_info={}
-    )
-    assert (
-        parts(
-            TextBlock(text="a"),
-            CachePoint(cache_control=CacheControl(type="ephemeral")),
-            CitableBlock(title="Report", source="r.pdf", content="Body."),
-            cited,
-            ThinkingBlock(content="not mine"),
-        )
-        == "a\nReport (r.pdf):\nBody.\nCited."
-    )
+    hint = CachePoint(cache_control=CacheControl(type="ephemeral"))
+    citable = CitableBlock(title="Report", source="r.pdf", content="Body.")
+    about = {"source": "s", "title": "t", "additional_location_info": {}}
+    cited = CitationBlock(cited_content="Cited.", **about)
+    text = parts("a", hint, citable, cited, ThinkingBlock(content="not mine"))
+    assert text == "a\nReport (r.pdf):\nBody.\nCited."
 
 
 def test_a_block_that_cannot_be_sent_is_named():
@@ -121,7 +124,7 @@ def test_a_block_that_cannot_be_sent_is_named():
 
     with pytest.raises(TypeError, match="ToolCallBlock cannot be sent in a message of role `user`"):
         parts(CALL)
-    message = ChatMessage(role="user", content="x")
+    message = said("user", "x")
     message.blocks[0] = object()
     with pytest.raises(TypeError, match="object cannot be sent"):
         wired(message)
@@ -133,140 +136,109 @@ def test_a_block_that_cannot_be_sent_is_named():
     [
         ({"at": "é"}, '{"at": "é"}'),
         ('{"at": "é"}', '{"at": "é"}'),
-        ({}, "{}"),
-        ("", "{}"),
-        ("null", "{}"),
+        *((nothing, "{}") for nothing in ({}, "", "null")),
     ],
 )
 def test_tool_calls_and_results_go_back(arguments, sent):
     block = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs=arguments)
-    wire = wired(
-        ChatMessage(role="assistant", blocks=[block]), tool_result("c1", TextBlock(text="seen"))
-    )
-    function = {"name": "look", "arguments": sent}
-    call = {"id": "c1", "type": "function", "function": function}
-    assert wire == [
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "content": "seen", "tool_call_id": "c1"},
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": sent}}
+    assert wired(said("assistant", block), said("tool", "seen", tool_call_id="c1")) == [
+        wire("assistant", None, tool_calls=[call]),
+        wire("tool", "seen", tool_call_id="c1"),
     ]
 
 
 def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not():
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    message = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
-    assert wired(message)[0]["tool_calls"] == [call]
-    nameless = ChatMessage(
-        role="assistant", blocks=[ToolCallBlock(tool_name="look", tool_kwargs={})]
-    )
+    [sent] = wired(said("assistant", tool_calls=[call]))
+    assert sent["tool_calls"] == [call]
+    nameless = said("assistant", ToolCallBlock(tool_name="look", tool_kwargs={}))
     for role, named in (("tool", {"tool_call_id": "look"}), ("function", {"name": "look"})):
-        asked, result = wired(nameless, ChatMessage("x", role=role, additional_kwargs=named))
+        asked, result = wired(nameless, said(role, "x", **named))
         assert asked["tool_calls"][0]["id"] == result["tool_call_id"] == "look"
-    direct = ChatMessage(role="assistant", content="x", additional_kwargs={"tool_call_id": "c"})
-    assert wired(direct) == [{"role": "assistant", "content": "x"}]
+    assert wired(said("assistant", "x", tool_call_id="c")) == [wire("assistant", "x")]
 
 
 def test_names_refusals_and_empty_texts_are_sent_as_servers_accept_them():
-    others = {"name": "Ann Lee", "cache_control": {"type": "e"}}
-    named = ChatMessage(role="user", content="x", additional_kwargs=others)
-    assert wired(named) == [{"role": "user", "content": "x", "name": "Ann_Lee"}]
-    refused = ChatMessage(role="assistant", content="", additional_kwargs={"refusal": "No."})
-    assert wired(refused) == [{"role": "assistant", "content": "", "refusal": "No."}]
-    assert parts(TextBlock(text=""), ImageBlock(url=URL)) == [image_part(URL)]
-
-
-def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
-    return ChatMessage(
-        role="tool", blocks=list(blocks), additional_kwargs={"tool_call_id": identifier}
-    )
+    named = said("user", "x", name="Ann Lee", cache_control={"type": "e"})
+    assert wired(named) == [wire("user", "x", name="Ann_Lee")]
+    assert wired(said("assistant", refusal="No.")) == [wire("assistant", "", refusal="No.")]
+    assert parts("", ImageBlock(url=URL)) == [image_part(URL)]
 
 
 def test_images_of_tools_are_shown_behind_all_results():
-    picture = ImageBlock(url=URL)
-    wire = wired(
-        tool_result("c1", TextBlock(text="drawn"), picture),
-        tool_result("c2", picture),
-        tool_result("c3", TextBlock(text="no image")),
-        ChatMessage(role="assistant", content="done"),
+    image = ImageBlock(url=URL)
+    last = said("tool", image, tool_call_id="c1")
+    first, second, _, shown, answer = wired(
+        said("tool", "drawn", image, tool_call_id="c1"),
+        said("tool", image, tool_call_id="c2"),
+        said("tool", "no image", tool_call_id="c3"),
+        said("assistant", "done"),
     )
-    assert [message["role"] for message in wire] == ["tool", "tool", "tool", "user", "assistant"]
-    assert wire[0] == {"role": "tool", "content": "drawn", "tool_call_id": "c1"}
-    assert wire[1]["content"]
-    assert wire[3]["content"] == [
+    assert first == wire("tool", "drawn", tool_call_id="c1")
+    assert second["content"]
+    assert shown["role"] == "user"
+    assert shown["content"] == [
         text_part("Result of the tool call `c1`:"),
         image_part(URL),
         text_part("Result of the tool call `c2`:"),
         image_part(URL),
     ]
-    last = tool_result("c1", picture)
+    assert answer["role"] == "assistant"
     assert [message["role"] for message in wired(last)] == ["tool", "user"]
     (named,) = wired(last, rules=Rules(reads=lambda modality: modality == "text"))
     assert "image" in named["content"]  # to a model that cannot see
 
 
 def test_system_messages_stand_first():
-    messages = [
-        ChatMessage(role="system", content="one"),
-        ChatMessage(role="developer", content="two"),
-        ChatMessage(role="user", content="three"),
-        ChatMessage(role="system", content="four"),
-    ]
+    messages = [said("system", "one"), said("developer", "two"), said("user", "three")]
+    messages.append(said("system", "four"))
     assert wired(*messages) == [
-        {"role": "system", "content": "one\n\ntwo"},
-        {"role": "user", "content": "three"},
-        {"role": "user", "content": "four"},
+        wire("system", "one\n\ntwo"),
+        wire("user", "three"),
+        wire("user", "four"),
     ]
     kept = wired(*messages, rules=Rules(system_first=False))
     assert [message["role"] for message in kept] == ["system", "system", "user", "system"]
 
 
 def test_system_messages_with_images_are_joined_as_parts():
-    blocks = [TextBlock(text="two"), ImageBlock(url=URL)]
-    (message,) = wired(
-        ChatMessage(role="system", content="one"), ChatMessage(role="system", blocks=blocks)
-    )
-    assert [part["type"] for part in message["content"]] == ["text", "text", "image_url"]
+    (joined,) = wired(said("system", "one"), said("system", "two", ImageBlock(url=URL)))
+    assert [part["type"] for part in joined["content"]] == ["text", "text", "image_url"]
 
 
 def thinking(text: str, **told: Any) -> ThinkingBlock:
     return ThinkingBlock(content=text, additional_information=told)
 
 
-CONVERSATION = [
-    ChatMessage(role="user", content="1"),
-    ChatMessage(role="assistant", blocks=[thinking("old"), TextBlock(text="2")]),
-    ChatMessage(role="user", content="3"),
-    ChatMessage(role="assistant", blocks=[thinking("new"), CALL]),
-    tool_result("c1", TextBlock(text="4")),
-]
-
-
 @pytest.mark.parametrize(
     ("policy", "sent"),
     [("auto", [None, "new"]), ("always", ["old", "new"]), ("never", [None, None])],
 )
-def test_thoughts_go_back_as_the_policy_says(policy, sent):
-    wire = wired(*CONVERSATION, rules=Rules(send_reasoning=policy))
-    answers = [message for message in wire if message["role"] == "assistant"]
-    assert [message.get("reasoning_content") for message in answers] == sent
+def test_reasoning_goes_back_as_the_policy_says(policy, sent):
+    old, new = said("assistant", thinking("old"), "2"), said("assistant", thinking("new"), CALL)
+    result = said("tool", "4", tool_call_id="c1")
+    conversation = [said("user", "1"), old, said("user", "3"), new, result]
+    _, first, _, second, _ = wired(*conversation, rules=Rules(send_reasoning=policy))
+    assert [first.get("reasoning_content"), second.get("reasoning_content")] == sent
 
 
-def test_thoughts_go_back_under_the_name_they_came_under():
+def test_reasoning_goes_back_under_the_name_it_came_under():
     details = [{"type": "reasoning.encrypted", "data": "e"}]
     block = thinking("t", field="reasoning", reasoning_details=details)
-    wire = wired(ChatMessage(role="assistant", blocks=[block, CALL]))
-    assert wire[0]["reasoning"] == "t"
-    assert wire[0]["reasoning_details"] == details
-    assert "reasoning_content" not in wire[0]
+    [sent] = wired(said("assistant", block, CALL))
+    assert (sent["reasoning"], sent["reasoning_details"]) == ("t", details)
+    assert "reasoning_content" not in sent
 
 
 def test_text_with_half_a_character_is_sent_as_valid_text():
     arguments = {"at": "\ud83d", "n": float("nan")}
     call = ToolCallBlock(tool_call_id="c", tool_name="look", tool_kwargs=arguments)
     system, user, assistant, tool = wired(
-        ChatMessage(role="system", content="s\ud83d"),
-        ChatMessage(role="user", content="u\ud83d"),
-        ChatMessage(role="assistant", blocks=[thinking("t\ud83d"), call]),
-        tool_result("c", TextBlock(text="r\ud83d")),
+        said("system", "s\ud83d"),
+        said("user", "u\ud83d"),
+        said("assistant", thinking("t\ud83d"), call),
+        said("tool", "r\ud83d", tool_call_id="c"),
     )
     texts = (system["content"], user["content"], tool["content"], assistant["reasoning_content"])
     assert texts == ("s\ufffd", "u\ufffd", "r\ufffd", "t\ufffd")

@@ -106,14 +106,9 @@ async def test_text_thought_and_call_in_one_chunk(made_llm, service, way):
 @pytest.mark.parametrize("way", STREAMS)
 async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way):
     second = {"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}
+    empty = [chunk({"role": "assistant", "content": ""}), chunk({"content": None})]
     service.will_say(
-        [
-            chunk({"role": "assistant", "content": ""}),
-            chunk({"content": "a"}),
-            {**chunk({}), "choices": [second]},
-            chunk({"content": None}),
-            *end(),
-        ]
+        [empty[0], chunk({"content": "a"}), chunk({}, choices=[second]), empty[1], *end()]
     )
     chunks = await ask(made_llm(), way, "x")
     assert [each.delta for each in chunks] == ["a", ""]
@@ -173,16 +168,11 @@ async def test_an_answer_that_is_none_or_ends_early_is_an_error(
 async def test_log_probabilities(made_llm, service, way):
     token = {"token": "a", "logprob": -0.5, "bytes": [97]}
     other = {"token": "b", "logprob": -1.5, "bytes": None}
-    told = {"content": [{**token, "top_logprobs": [token, other]}, token]}
-    choice = {"index": 0, "logprobs": told}
-    if way in STREAMS:
-        service.will_say(
-            [{**chunk({}), "choices": [{**choice, "delta": {"content": "a"}}]}, *end()]
-        )
-    else:
-        answer = completion("a")
-        answer["choices"][0] |= choice
-        service.will_say(answer)
+    told = {"logprobs": {"content": [{**token, "top_logprobs": [token, other]}, token]}}
+    whole, piece = completion("a"), chunk({"content": "a"})
+    whole["choices"][0] |= told
+    piece["choices"][0] |= told
+    service.will_say([piece, *end()] if way in STREAMS else whole)
     first = LogProb(token="a", logprob=-0.5, bytes=[97])
     expected = [[first, LogProb(token="b", logprob=-1.5, bytes=[])], [first]]
     chunks = await ask(made_llm(logprobs=True, top_logprobs=2), way, "x")
@@ -219,25 +209,27 @@ def test_a_completion_does_not_change_the_chat_answer(made_llm, service):
     assert response.message.additional_kwargs == {"refusal": "no"}
 
 
+ODD_DELTAS = [
+    None,
+    "text",
+    {"content": [["parts"]]},
+    {"content": 3, "tool_calls": "x"},
+    {"tool_calls": [None, {"index": "x"}]},
+    {"tool_calls": [{"index": 0, "function": "f"}]},
+    {"reasoning_content": {"a": 1}},
+]
+
+
 @pytest.mark.parametrize(
-    "odd",
+    "choices",
     [
-        {},
-        {"choices": None},
-        {"choices": {"0": 1}},
-        {"choices": [None]},
-        {"choices": [{"index": 0, "delta": None}]},
-        {"choices": [{"index": 0, "delta": "text"}]},
-        {"choices": [{"index": 0, "delta": {"content": [["parts"]]}}]},
-        {"choices": [{"index": 0, "delta": {"content": 3, "tool_calls": "x"}}]},
-        {"choices": [{"index": 0, "delta": {"tool_calls": [None, {"index": "x"}]}}]},
-        {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": "f"}]}}]},
-        {"choices": [{"index": 0, "delta": {"reasoning_content": {"a": 1}}, "logprobs": "x"}]},
+        *(None, {"0": 1}, [None]),
+        *([{"index": 0, "delta": delta, "logprobs": "x"}] for delta in ODD_DELTAS),
     ],
 )
-def test_chunks_of_unexpected_shape_do_no_harm(odd):
+def test_chunks_of_unexpected_shape_do_no_harm(choices):
     reader = ChunkReader(ResponseContext())
-    reader.read(odd)
+    reader.read({"choices": choices})
     response = reader.read(chunk({"content": "fine"}))
     assert response is not None
     assert response.message.content == "fine"

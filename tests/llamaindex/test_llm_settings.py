@@ -126,23 +126,13 @@ def test_a_round_trip_through_a_dict():
     assert RuncrateEmbedding.from_json(embedding.to_json()).to_dict() == embedding.to_dict()
 
 
-async def test_connections_of_the_users_own_serve_their_own_kind_of_call(
-    made_llm, made_embedding, service
-):
+async def test_clients_of_the_users_own_are_used_and_stay_open(made_llm, made_embedding, service):
+    """The core's tests say what either of them can do alone."""
     service.will_say(completion("Hi."))
-    clients = service.clients()
-    blocking = RuncrateLLM(model=MODEL, client=clients["client"])
-    assert blocking.complete("x").text == "Hi."
-    with pytest.raises(ConfigurationError, match="async_client"):
-        await blocking.acomplete("x")
-    asynchronous = RuncrateLLM(model=MODEL, async_client=clients["async_client"])
-    assert (await asynchronous.acomplete("x")).text == "Hi."
-    with pytest.raises(ConfigurationError, match="client"):
-        asynchronous.complete("x")
-    both = made_llm()
-    await both.aclose()  # they stay open
-    assert both.complete("x").text == (await both.acomplete("x")).text == "Hi."
-    for part in (both, made_embedding()):
+    llm = made_llm()
+    await llm.aclose()
+    assert llm.complete("x").text == (await llm.acomplete("x")).text == "Hi."
+    for part in (llm, made_embedding()):
         with pytest.raises(pickle.PicklingError, match="http_client"):
             pickle.dumps(part)
 

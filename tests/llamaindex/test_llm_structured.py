@@ -20,43 +20,27 @@ from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEnt
 from tests.chat_service import completion, refusal
 from tests.llamaindex.calls import PREDICTIONS as WAYS
 from tests.llamaindex.calls import PROMPT, collected, predict
+from tests.schemas import ALBUM, Album, Report, Song
 
-TEXT = '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'
-
-
-class Song(BaseModel):
-    """A song."""
-
-    name: str
-    seconds: int
-
-
-class Album(BaseModel):
-    """An album."""
-
-    title: str
-    songs: list[Song]
-
-
-ALBUM = Album.model_validate_json(TEXT)
+OBJECT = Album.model_validate_json(ALBUM)
 STREAMS = WAYS[2:]
 
 
 def schema_answer(body: dict[str, Any]) -> Any:
     """A service that follows schemas only."""
-    return completion(TEXT) if "response_format" in body else refusal()
+    return completion(ALBUM) if "response_format" in body else refusal()
 
 
 def tool_answer(body: dict[str, Any]) -> Any:
     """A service that calls tools only."""
-    return completion(calls=[("c", "Album", TEXT)]) if "tools" in body else refusal(422)
+    return completion(calls=[("c", "Album", ALBUM)]) if "tools" in body else refusal(422)
 
 
 def prompt_answer(body: dict[str, Any]) -> Any:
     """A service that knows neither."""
     if "tools" in body or "response_format" in body:
         return refusal()
-    return completion(f"Sure!\n```json\n{TEXT}\n```\nEnjoy.")
+    return completion(f"Sure!\n```json\n{ALBUM}\n```\nEnjoy.")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -72,7 +56,7 @@ def prompt_answer(body: dict[str, Any]) -> Any:
 async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, model, answer, asked):
     service.decides(answer)
     llm = made_llm(model=model)
-    assert (await predict(llm, way, Album))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == OBJECT
     kinds = [
         next((kind for kind in ("response_format", "tools") if kind in body), None)
         for body in service.requests
@@ -82,14 +66,14 @@ async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, mod
     assert "About the sea." in message["content"]
     assert ('"seconds"' in message["content"]) == (answer is prompt_answer)
     # What was refused once is not tried again.
-    assert (await predict(llm, way, Album))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == OBJECT
     assert len(service.requests) == len(asked) + 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, service, way):
-    service.will_say(completion("I would rather talk."), completion(calls=[("c", "Album", TEXT)]))
-    assert (await predict(made_llm(), way, Album))[-1] == ALBUM
+    service.will_say(completion("I would rather talk."), completion(calls=[("c", "Album", ALBUM)]))
+    assert (await predict(made_llm(), way, Album))[-1] == OBJECT
     assert len(service.requests) == 2
     service.will_say(completion('{"title": "Sea", "songs": [{"name": "One"}]}'))
     missing = r"no `Album`: `songs\.0\.seconds`: Field required"
@@ -111,7 +95,7 @@ async def test_where_all_is_refused_the_first_refusal_is_raised(
     with pytest.raises(kind, match="the first"):
         await predict(llm, way, Album)
     service.decides(schema_answer)  # nothing was learned: the request itself was at fault
-    assert (await predict(llm, way, Album))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == OBJECT
     assert len(service.requests) == 4
 
 
@@ -126,25 +110,18 @@ async def test_other_errors_are_not_worked_around(made_llm, service, way):
         await predict(enforcer, way, Album)
 
 
-class Report(BaseModel):
-    """A report, of which everything may be missing."""
-
-    title: str | None = None
-    songs: list[Song] = []
-
-
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[3]])
 @pytest.mark.parametrize("method", ["json_schema", "prompt"])
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (f"```json\n{TEXT}\n```", TEXT),
-        (f"<think>Is {{this}} it? {{}}</think>\n{TEXT}", TEXT),
-        (f"no opening tag</think>{TEXT}", TEXT),
-        (f"As in [1], {{braces}}: {TEXT} Done {{}}.", TEXT),
-        (f"Schema: {json.dumps(Report.model_json_schema())}\n\n```json\n{TEXT}\n```", TEXT),
-        (f'Input was {{"text": "alpha"}}. Result: {TEXT}', TEXT),
-        (f"Twice the same: {TEXT} {TEXT}", TEXT),
+        (f"```json\n{ALBUM}\n```", ALBUM),
+        (f"<think>Is {{this}} it? {{}}</think>\n{ALBUM}", ALBUM),
+        (f"no opening tag</think>{ALBUM}", ALBUM),
+        (f"As in [1], {{braces}}: {ALBUM} Done {{}}.", ALBUM),
+        (f"Schema: {json.dumps(Report.model_json_schema())}\n\n```json\n{ALBUM}\n```", ALBUM),
+        (f'Input was {{"text": "alpha"}}. Result: {ALBUM}', ALBUM),
+        (f"Twice the same: {ALBUM} {ALBUM}", ALBUM),
         ('Example: {"title": "x"}. Answer: {"title": "y"}', None),
         ('{"Report": {"title": "x"}}', None),
         ("Nothing to report: {}", None),
@@ -167,8 +144,8 @@ async def test_the_object_is_found_where_the_answer_has_one_only(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_thoughts_hold_the_object_only_where_nothing_else_was_said(made_llm, service, way):
-    service.will_say(completion(None, reasoning_content=f"So: {TEXT}"))
-    assert (await predict(made_llm(), way, Album))[-1] == ALBUM
+    service.will_say(completion(None, reasoning_content=f"So: {ALBUM}"))
+    assert (await predict(made_llm(), way, Album))[-1] == OBJECT
     service.will_say(completion('<think>{"title": "Wrong"}</think>{"title": "Sea", "songs": []}'))
     partials = await predict(made_llm(structured_output="json_schema"), way, Album)
     assert all((getattr(p, "title", None) or "") in "Sea" for p in partials)
@@ -196,13 +173,13 @@ async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way
 
 def test_the_ways_can_be_chosen(made_llm, service):
     service.decides(tool_answer)
-    assert made_llm(structured_output="tool").structured_predict(Album, PROMPT, topic="x") == ALBUM
+    assert made_llm(structured_output="tool").structured_predict(Album, PROMPT, topic="x") == OBJECT
     by_mode = made_llm(pydantic_program_mode=PydanticProgramMode.FUNCTION)
-    assert by_mode.structured_predict(Album, PROMPT, topic="x") == ALBUM
+    assert by_mode.structured_predict(Album, PROMPT, topic="x") == OBJECT
     assert len(service.requests) == 2
     service.decides(prompt_answer)
     by_mode = made_llm(pydantic_program_mode=PydanticProgramMode.LLM)
-    assert by_mode.structured_predict(Album, PROMPT, topic="x") == ALBUM
+    assert by_mode.structured_predict(Album, PROMPT, topic="x") == OBJECT
     with pytest.raises(BadRequestError):
         made_llm(structured_output="json_schema").structured_predict(Album, PROMPT, topic="x")
 
@@ -210,11 +187,11 @@ def test_the_ways_can_be_chosen(made_llm, service):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", ["json_schema", "tool", "prompt"])
 async def test_the_callers_arguments_and_the_system_prompt_go_along(made_llm, service, way, method):
-    call = completion(calls=[("c", "Album", TEXT)])
-    service.will_say(call if method == "tool" else completion(TEXT))
+    call = completion(calls=[("c", "Album", ALBUM)])
+    service.will_say(call if method == "tool" else completion(ALBUM))
     llm = made_llm(system_prompt="Be exact.", structured_output=method)
     arguments = {"temperature": 0.2, "tool_required": True, "tool_choice": "required"}
-    assert (await predict(llm, way, Album, **arguments))[-1] == ALBUM
+    assert (await predict(llm, way, Album, **arguments))[-1] == OBJECT
     assert service.last["temperature"] == 0.2
     assert "tool_required" not in service.last
     assert service.last.get("tool_choice") == ("required" if method == "tool" else None)
@@ -249,10 +226,10 @@ def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, servic
     service.decides(prompt_answer)
     message = ChatMessage(role="user", blocks=[TextBlock(text="About the sea.")])
     prompt = ChatPromptTemplate(message_templates=[message])
-    assert made_llm().structured_predict(Album, prompt) == ALBUM
+    assert made_llm().structured_predict(Album, prompt) == OBJECT
     assert message.blocks == [TextBlock(text="About the sea.")]
     history = [*prompt.message_templates, ChatMessage(role="assistant", content="Hm.")]
-    assert made_llm().structured_predict(Album, ChatPromptTemplate(history)) == ALBUM
+    assert made_llm().structured_predict(Album, ChatPromptTemplate(history)) == OBJECT
     assert [m["role"] for m in service.last["messages"]] == ["user", "assistant", "user"]
 
 
@@ -274,5 +251,5 @@ async def test_a_structured_llm_without_tools_sends_no_tool_choice(made_llm, ser
     service.decides(prompt_answer)
     llm = made_llm(is_function_calling_model=False).as_structured_llm(Album)
     for way in ("complete", "acomplete"):
-        assert (await collected(getattr(llm, way)("x")))[-1].raw == ALBUM
+        assert (await collected(getattr(llm, way)("x")))[-1].raw == OBJECT
     assert not any("tool_choice" in request for request in service.requests)

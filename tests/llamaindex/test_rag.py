@@ -337,23 +337,18 @@ CONDENSED = {"rewrite the message to be a standalone question": Reply.text(QUEST
 def chat(mode: str, *, stream: bool) -> Row:
     prefix = "stream_" if stream else ""
 
-    async def async_(engine: Any) -> str:
-        first, second = (getattr(engine, f"a{prefix}chat")(text) for text in (FIRST, SECOND))
-        if not stream:
-            await first
-            return str(await second)
-        await joined(first, "async_response_gen")
-        return str(await joined(second, "async_response_gen"))
-
     def run(parts: Parts, a: str) -> Any:
         engine = parts.index.as_chat_engine(chat_mode=mode, llm=parts.llm)
-        if a:
-            return async_(engine)
-        answer = ""
-        for text in (FIRST, SECOND):
-            response = getattr(engine, f"{prefix}chat")(text)
-            answer = "".join(response.response_gen) if stream else str(response)
-        return answer
+
+        def turn(text: str) -> Any:
+            response = getattr(engine, f"{a}{prefix}chat")(text)
+            return joined(response, f"{'async_' if a else ''}response_gen") if stream else response
+
+        async def conversation() -> str:
+            await turn(FIRST)
+            return str(await turn(SECOND))
+
+        return conversation() if a else [str(turn(text)) for text in (FIRST, SECOND)][-1]
 
     return Row(f"{prefix}chat {mode}", run, has_text if mode == "simple" else has_answer, CONDENSED)
 
