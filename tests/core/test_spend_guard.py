@@ -17,13 +17,7 @@ from runcrate_core.spending.instances import lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance, cost_of_job
 from runcrate_core.spending.reservations import Reservations
 from tests.core.agents import JOB, LIMITS, Guard, billed
-from tests.core.cloud import Both, respond, sent
-
-
-@pytest.fixture
-def guard(both: Both) -> Guard:
-    return Guard(both)
-
+from tests.core.cloud import respond, sent
 
 # --- plans and launches ----------------------------------------------------------------------
 

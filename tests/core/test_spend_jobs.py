@@ -19,12 +19,7 @@ from runcrate_core.spending.instance_selection import (
 from runcrate_core.spending.money import cents
 from runcrate_emulator import JobOutcome
 from tests.core.agents import JOB, LIMITS, Guard, billed
-from tests.core.cloud import Both, respond, sent
-
-
-@pytest.fixture
-def guard(both: Both) -> Guard:
-    return Guard(both)
+from tests.core.cloud import respond, sent
 
 
 def test_a_job_is_paid_to_the_cent(cloud, both, guard):

@@ -24,11 +24,6 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
 
 
-@pytest.fixture
-def guard(both: Both) -> Guard:
-    return Guard(both, LIMITS)
-
-
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("retry", [401, 402, 409, 429, 503, "lost"])
 def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(cloud, guard, retry):

@@ -28,14 +28,9 @@ EMULATOR = {"requests_per_minute": 100_000}
 ALWAYS = Limit(Decimal("0.50"), lambda _: True)
 
 
-def client_of(cloud: Emulator) -> rc.Runcrate:
-    made: rc.Runcrate = new_client(cloud.base_url, key=cloud.api_key)
-    return made
-
-
 @pytest.fixture
 def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
-    with client_of(cloud) as made:
+    with new_client(cloud.base_url, key=cloud.api_key) as made:
         yield made
 
 
@@ -192,8 +187,9 @@ def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(cloud):
 
 
 def test_an_account_without_credits_is_named():
-    with Emulator(balance_usd=0) as poor, client_of(poor) as client:
-        report = verify(client, {Level.INFERENCE}, ALWAYS)
+    with Emulator(balance_usd=0) as poor:
+        with new_client(poor.base_url, key=poor.api_key) as client:
+            report = verify(client, {Level.INFERENCE}, ALWAYS)
     notes = {row.note for row in report.rows if row.verdict is Verdict.NOT_SHOWN}
     assert "the account has no credits (402)" in notes
     assert not report.differences
