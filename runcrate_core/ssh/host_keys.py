@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from runcrate_core.errors import ConfigurationError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 STATE_DIR_VARIABLE: Final = "RUNCRATE_STATE_DIR"
 FILE_NAME: Final = "instance_host_keys"
 _FIELDS: Final = 3
+_SAFE_IN_FIELDS: Final = "!$&'()*+,/:;=?@[]"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,12 @@ def render_pin(instance_id: str, key: HostKey, before: str) -> str:
         before: The present text of the file, whose last line may be torn off.
     """
     start = "\n" if before and not before.endswith("\n") else ""
-    return f"{start}{instance_id} {key.type} {key.data}\n"
+    return f"{start}{_as_field(instance_id)} {key.type} {key.data}\n"
+
+
+def _as_field(instance_id: str) -> str:
+    """Return an identifier as one field of a line, which most are as they are."""
+    return quote(instance_id, safe=_SAFE_IN_FIELDS)
 
 
 def state_directory(environ: Mapping[str, str], platform: str, home: Path) -> Path:
@@ -87,7 +94,7 @@ def state_directory(environ: Mapping[str, str], platform: str, home: Path) -> Pa
         home: Home directory.
     """
     if environ.get(STATE_DIR_VARIABLE):
-        return Path(environ[STATE_DIR_VARIABLE])
+        return Path(environ[STATE_DIR_VARIABLE]).expanduser()
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "runcrate"
     if platform == "darwin":
@@ -111,7 +118,7 @@ class HostKeyStore:
         Raises:
             ConfigurationError: The file cannot be read.
         """
-        return self._parse(self._read()).get(instance_id)
+        return self._parse(self._read()).get(_as_field(instance_id))
 
     def pin(self, instance_id: str, key: HostKey) -> HostKey:
         """Pin a key, unless another process was first; return the key that is pinned now.
@@ -130,7 +137,7 @@ class HostKeyStore:
                 os.close(file)
         except OSError as error:
             raise self._unusable(f"cannot be written ({error.strerror})") from error
-        return self._parse(self._read()).get(instance_id, key)
+        return self._parse(self._read()).get(_as_field(instance_id), key)
 
     def _read(self) -> str:
         try:

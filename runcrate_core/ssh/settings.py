@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypedDict
@@ -86,9 +87,8 @@ def connect(
             print(shell.run("python3 train.py", timeout=600).output)
         ```
     """
-    return ShellSettings(
-        instance_id, private_key, passphrase, idle_timeout, connect_timeout, known_hosts
-    )
+    pins = None if known_hosts is None else Path(known_hosts)
+    return ShellSettings(instance_id, private_key, passphrase, idle_timeout, connect_timeout, pins)
 
 
 def check_port(port: Any) -> None:
@@ -112,8 +112,9 @@ def private_key_text(key: str | bytes | Path) -> bytes:
         OSError: The file cannot be read.
     """
     if isinstance(key, Path):
-        return key.expanduser().read_bytes()
-    text = key.encode() if isinstance(key, str) else bytes(key)
+        return key.expanduser().read_bytes().removeprefix(codecs.BOM_UTF8)
+    # What cannot be encoded is no key; an error of the codec would hold all of its text.
+    text = key.encode(errors="replace") if isinstance(key, str) else bytes(key)
     if not text.lstrip().startswith(_KEY_START):
         raise ValueError(
             "`private_key` is not the text of a private key. Give a `pathlib.Path` for a file. "

@@ -22,7 +22,7 @@ from runcrate_core.ssh.host_keys import (
     state_directory,
 )
 from runcrate_core.ssh.remote_paths import check_entry_name
-from runcrate_core.ssh.settings import private_key_text
+from runcrate_core.ssh.settings import connect, private_key_text
 
 KEY = HostKey("ssh-ed25519", "AAAAC3Nz")
 OTHER = HostKey("ssh-ed25519", "AAAAOTHER")
@@ -106,6 +106,10 @@ def test_a_store_keeps_the_first_key_also_of_another_process(tmp_path):
     assert store.pin("i-1", KEY) == KEY
     assert HostKeyStore(store.path).pin("i-1", OTHER) == KEY
     assert store.find("i-1") == KEY
+    for odd in ("i 1", "#i", "i\u2028", "i%201", "a/b:c"):
+        assert store.pin(odd, OTHER) == OTHER
+        assert store.find(odd) == OTHER
+    assert store.find("i-1") == KEY
     assert store.path.stat().st_mode & 0o077 == 0
     (tmp_path / "keys").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="RUNCRATE_STATE_DIR"):
@@ -121,6 +125,8 @@ def test_the_state_directory_is_that_of_the_system():
     assert state_directory({}, "darwin", home) == home / "Library/Application Support/runcrate"
     assert state_directory({"LOCALAPPDATA": "/l"}, "win32", home) == Path("/l/runcrate")
     assert state_directory({"RUNCRATE_STATE_DIR": "/x"}, "win32", home) == Path("/x")
+    assert state_directory({"RUNCRATE_STATE_DIR": "~/x"}, "linux", home) == Path.home() / "x"
+    assert connect("i-1", known_hosts=str(home)).known_hosts == home
 
 
 NAMES = {
@@ -162,5 +168,9 @@ def test_a_string_is_never_read_as_a_path_to_a_key(tmp_path):
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
     assert private_key_text(path).startswith(b"-----BEGIN")
     assert private_key_text(path.read_text()) == path.read_bytes()
+    with_mark = tmp_path / "with_mark"  # as editors of Windows write it
+    with_mark.write_text(path.read_text(), encoding="utf-8-sig")
+    assert private_key_text(with_mark) == path.read_bytes()
+    assert private_key_text(path.read_text() + "\ud800").startswith(path.read_bytes())
     with pytest.raises(ValueError, match="Path"):
         private_key_text(str(path))
