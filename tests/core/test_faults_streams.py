@@ -35,12 +35,6 @@ def test_a_whole_stream_folds_to_the_response(scripted):
     assert server.received[0].json["stream_options"] == {"include_usage": True}
 
 
-def test_an_odd_field_loses_no_streamed_response(scripted):
-    _, both = scripted(stream_reply(sse({**text_chunk("Hello", "stop"), "created": "in the past"})))
-    _, completion = both.chunks()
-    assert (completion.choices[0].message.content, completion.created) == ("Hello", None)
-
-
 @pytest.mark.parametrize("size", [1, 30_000])  # less and more than is kept of other bodies
 def test_a_complete_response_in_place_of_a_stream_is_read(scripted, size):
     choice = {"message": {"content": "Hello" * size}, "finish_reason": "stop"}

@@ -105,36 +105,22 @@ def test_an_odd_field_loses_no_response_streamed_as_complete(scripted, odd, stre
     message = {"role": "assistant", "content": "Hello", **odd}
     choice = {"index": 0, "finish_reason": message.pop("finish_reason", "stop"), "message": message}
     choices = [choice, message.pop("more")] if "more" in odd else [choice]
-    payload = {"id": "r", "model": "m", "choices": choices}
+    payload = {"id": "r", "model": "m", "created": "in the past", "choices": choices}
     _, both = scripted(stream_reply(sse(payload)) if streamed else Reply(json=payload))
-    if streamed:
-        completion = both.use(folded)
-    else:
-        completion = both("chat.completions.create", model="m", messages=MESSAGES)
-    [read] = completion.choices
-    assert read.message.content == "Hello"
+    create = {"model": "m", "messages": MESSAGES}
+    whole = both.chunks()[1] if streamed else both("chat.completions.create", **create)
+    [read] = whole.choices
+    assert (read.message.content, whole.created) == ("Hello", None)
     calls = [call for call in odd.get("tool_calls", ()) if call]
     assert len(read.message.tool_calls or ()) == len(calls)
     assert all(call.id for call in read.message.tool_calls or ())
 
 
-async def folded(client):
-    opening = client.chat.completions.stream(model="m", messages=MESSAGES)
-    if isinstance(client, rc.AsyncRuncrate):
-        async with opening as stream:
-            assert [chunk async for chunk in stream]
-            return stream.completion
-    with opening as stream:
-        assert list(stream)
-        return stream.completion
-
-
 @pytest.mark.parametrize("content", [5, {"a": 1}])
-def test_content_of_a_wrong_type_is_an_error(scripted, content):
-    choice = {"message": {"content": content}, "finish_reason": "stop"}
-    _, both = scripted(Reply(json={"choices": [choice]}))
-    with pytest.raises(rc.ResponseFormatError, match=r"choices\.0\.message\.content"):
-        both("chat.completions.create", model="m", messages=MESSAGES)
+def test_content_of_a_wrong_type_is_an_error(failure, content):
+    reply = Reply(json={"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    create = {"call": "chat.completions.create", "arguments": {"model": "m", "messages": MESSAGES}}
+    failure(rc.ResponseFormatError, reply, match=r"choices\.0\.message\.content", **create)
 
 
 def test_a_response_in_the_form_of_the_older_api_is_read(scripted):
