@@ -77,7 +77,7 @@ def _ordered_content(message: AIMessage) -> list[Block]:
         return [{"type": "text", "text": text}] if text else blocks
     if reasoning := extra.get(REASONING_KEY):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
-    annotations = [_citation(item) for item in extra.get("annotations") or ()]
+    annotations = [_citation(item) for item in _items(extra.get("annotations"))]
     if text or annotations:
         block: Block = {"type": "text", "text": text}
         if annotations:
@@ -85,8 +85,12 @@ def _ordered_content(message: AIMessage) -> list[Block]:
         blocks.append(block)
     if refusal := extra.get("refusal"):
         blocks.append(_refusal(refusal))
-    blocks += [_image_block(item) for item in extra.get("images") or ()]
+    blocks += [_image_block(item) for item in _items(extra.get("images"))]
     return blocks
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _refusal(text: str) -> Block:

@@ -37,7 +37,9 @@ _READ_MEMBERS: Final = frozenset(
     {"content", "name", "reasoning", "reasoning_content", "role", "thinking", "tool_calls"}
 )
 _READ_CHOICE_MEMBERS: Final = frozenset({"delta", "finish_reason", "index", "message", "usage"})
-_READ_PAYLOAD_MEMBERS: Final = frozenset({"choices", "created", "model", "object", "usage"})
+_READ_PAYLOAD_MEMBERS: Final = frozenset(
+    {"choices", "created", "logprobs", "model", "object", "usage"}
+)
 
 
 class ResponseContext(NamedTuple):

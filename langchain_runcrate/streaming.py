@@ -68,6 +68,8 @@ class StreamReader:
         if not delta or not isinstance(delta, dict):
             return None
         text, logprobs = delta.get("content") or "", choice.get("logprobs")
+        if not isinstance(logprobs, dict):
+            logprobs = None
         if not logprobs and type(text) is str:
             # What nearly all chunks are; everything else takes the longer way.
             if len(delta) == 1 and text:
@@ -159,7 +161,7 @@ class StreamReader:
         """Return pieces of tool calls, and whether one of them begins a call."""
         begins = False
         chunks = []
-        for call in calls:
+        for call in calls if isinstance(calls, list) else ():
             if not isinstance(call, dict):
                 continue
             function = call.get("function") or {}

@@ -6,6 +6,7 @@ response: a result does not depend on the way in which it was requested.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llama_index.core.base.llms.types import (
@@ -386,10 +387,12 @@ def _read_parts(message: Mapping[str, Any]) -> _Parts:
                 reasoning.append(_text_of_parts(thinking))
             case {"type": "reasoning", "text": str(text)}:
                 reasoning.append(text)
-            case {"type": "image_url", "image_url": {"url": str(url)}}:
-                media.append(ImageBlock(url=url))
-            case {"type": "image_url", "image_url": str(url)}:
-                media.append(ImageBlock(url=url))
+            case {"type": "image_url", "image_url": {"url": str(url)}} | {
+                "type": "image_url",
+                "image_url": str(url),
+            }:
+                with suppress(ValueError):  # it is no URL
+                    media.append(ImageBlock(url=url))
     match message.get("audio"):
         case {"data": str(data)}:
             media.append(AudioBlock(audio=data.encode()))
@@ -427,19 +430,25 @@ def _accounts(
 
 
 def _logprobs_of(logprobs: Any) -> list[list[LogProb]] | None:
-    """Return the alternatives that were reported for each token, or the token alone."""
+    """Return the alternatives that were reported for each token, or the token alone.
+
+    None where they are of another form.
+    """
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(tokens, list) or not tokens:
         return None
-    return [
-        [
-            LogProb(
-                token=str(item.get("token", "")),
-                logprob=float(item.get("logprob") or 0.0),
-                bytes=item.get("bytes") or [],
-            )
-            for item in (token.get("top_logprobs") or [token])
+    try:
+        return [
+            [
+                LogProb(
+                    token=str(item.get("token", "")),
+                    logprob=float(item.get("logprob") or 0.0),
+                    bytes=item.get("bytes") or [],
+                )
+                for item in (token.get("top_logprobs") or [token])
+            ]
+            for token in tokens
+            if isinstance(token, dict)
         ]
-        for token in tokens
-        if isinstance(token, dict)
-    ]
+    except (AttributeError, TypeError, ValueError):
+        return None

@@ -260,3 +260,32 @@ def test_a_call_of_an_odd_function_is_invalid(ask, function):
         message = ask(chat(server))
     assert (message.text, message.tool_calls) == ("Hi", [])
     assert [call["id"] for call in message.invalid_tool_calls] == ["a"]
+
+
+@pytest.mark.parametrize("ask", EVERY)
+@pytest.mark.parametrize("output_version", ["v0", "v1"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tool_calls": 5},
+        {"annotations": 5},
+        {"images": True},
+        {"refusal": 5},
+        {"reasoning_content": {"a": 1}},
+        {"logprobs": [1]},
+    ],
+)
+def test_odd_members_of_a_message_do_not_lose_it(ask, output_version, odd):
+    choice = {"logprobs": odd.get("logprobs")}
+    response = completion("Hi", **odd)
+    response["choices"][0] |= choice
+    reply = Reply(json=response)
+    if is_streamed(ask):
+        said = chunk({"content": "Hi", **odd})
+        said["choices"][0] |= choice
+        reply = stream_reply(sse(chunk({"content": ""}), said, *end()))
+    with ScriptedServer(reply) as server:
+        message = ask(chat(server, output_version=output_version))
+    assert message.text == "Hi"
+    assert message.content_blocks[0]["type"] == "text"
+    assert message.tool_calls == []

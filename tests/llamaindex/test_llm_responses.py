@@ -248,3 +248,26 @@ async def test_details_of_thoughts_and_the_request_id_are_kept(made_llm, service
     service.will_say(answer)
     llm.chat([response.message])
     assert service.last["messages"][0]["reasoning_details"] == details
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tool_calls": 5},
+        {"images": [{"type": "image_url", "image_url": {"url": "no url"}}]},
+        {"refusal": 5},
+        {"reasoning_content": {"a": 1}},
+        {"logprobs": {"content": [{"token": "Hi", "top_logprobs": [None]}]}},
+        {"logprobs": {"content": [{"token": "Hi", "logprob": "low"}]}},
+    ],
+)
+async def test_odd_members_of_a_message_do_not_lose_it(made_llm, service, way, odd):
+    choice = {"logprobs": odd.get("logprobs")}
+    whole, said = completion("Hi", **odd), chunk({"content": "Hi", **odd})
+    for response in (whole, said):
+        response["choices"][0] |= choice
+    service.will_say([said, *end()] if way in STREAMS else whole)
+    *_, last = await ask(made_llm(), way, "x")
+    assert last.message.content == "Hi"
+    assert [type(block).__name__ for block in last.message.blocks] == ["TextBlock"]
