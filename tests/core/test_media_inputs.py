@@ -14,14 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcrate_core.io.request_body import length_of, pieces_of
-from runcrate_core.protocol import media, media_types
-from runcrate_core.protocol.file_sources import (
-    Base64Source,
-    BytesSource,
-    ObjectSource,
-    PathSource,
-    watched,
-)
+from runcrate_core.protocol import file_sources, media, media_types
+from runcrate_core.protocol.file_sources import Base64Source, BytesSource, ObjectSource, PathSource
 from tests.json_values import TEXTS, json_values
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -287,7 +281,7 @@ def test_json_without_files_is_one_piece() -> None:
 
 def test_reading_is_reported_and_so_is_that_of_a_repeat():
     reported: list[tuple[int, int | None]] = []
-    source = watched(BytesSource(b"x" * 10), lambda *state: reported.append(state))
+    source = file_sources.watched(BytesSource(b"x" * 10), lambda *state: reported.append(state))
     for _ in range(2):
         with source.open() as file:
             assert file.readable()

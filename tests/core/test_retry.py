@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.protocol import retry
 from runcrate_core.protocol.attempts import CallContext, attempts, send_once
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
 from runcrate_core.protocol.response import Failure, Response, TransportFailure
-from runcrate_core.protocol.retry import (
-    RetryBudget,
-    RetryPolicy,
-    is_retryable,
-    retry_hint,
-    wait_before,
-)
+from runcrate_core.protocol.retry import RetryBudget, RetryPolicy, is_retryable, retry_hint
 from runcrate_core.protocol.steps import CloseStream, InvokeCallback, Send, Sleep, StreamedResponse
 
 
@@ -65,7 +60,7 @@ def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling():
     assert (sleeps, sent) == ([0.5, 1.0, 2.0], 4)
     _, sleeps, _ = drive(SAFE, *[Response(503)] * 3, OK, draw=0.0)
     assert sleeps == [0.0, 0.0, 0.0]
-    assert wait_before(20, None, lambda: 1.0) == 8.0
+    assert retry.wait_before(20, None, lambda: 1.0) == 8.0
 
 
 IN_PROGRESS = b'{"error":{"code":"conflict","details":{"reason":"idempotency_in_progress"}}}'

@@ -10,12 +10,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.instance_types import InstanceType
 from runcrate_core.spending import cleanup
-from runcrate_core.spending.instance_selection import (
-    Candidate,
-    candidates_of,
-    cheapest,
-    most_expensive_for_job,
-)
+from runcrate_core.spending import instance_selection as selection
 from runcrate_core.spending.money import cents
 from runcrate_emulator import JobOutcome
 from tests.core.agents import JOB, LIMITS, Guard, billed
@@ -89,18 +84,18 @@ def test_a_city_counts_as_any_region():
         InstanceType(id="b", gpu_type="A", gpu_count=1, region="eu-west-1", hourly_rate=Decimal(2)),
         InstanceType(id="c", gpu_type="A", gpu_count=1, hourly_rate=Decimal("1.5")),
     ]
-    candidate = Candidate("A", 1)
+    candidate = selection.Candidate("A", 1)
 
     def dearest(region):
-        return most_expensive_for_job(offered, rc.SpendLimits(), candidate, region).id
+        return selection.most_expensive_for_job(offered, rc.SpendLimits(), candidate, region).id
 
     assert [dearest(region) for region in (None, "Paris", "us-east", "!")] == ["b", "b", "a", "b"]
     unpriced = [InstanceType(id="d", gpu_type="A", gpu_count=1)]
     with pytest.raises(rc.SpendRefusedError, match="is not known"):
-        most_expensive_for_job(unpriced, rc.SpendLimits(), candidate, None)
+        selection.most_expensive_for_job(unpriced, rc.SpendLimits(), candidate, None)
     with pytest.raises(rc.SpendRefusedError, match="none of the 1 instance types"):
-        cheapest(unpriced, rc.SpendLimits(), gpu_count=1)
-    assert candidates_of("A100", 2) == (Candidate("A100", 2),)
+        selection.cheapest(unpriced, rc.SpendLimits(), gpu_count=1)
+    assert selection.candidates_of("A100", 2) == (selection.Candidate("A100", 2),)
 
 
 def test_a_job_must_be_approved(cloud, both):
