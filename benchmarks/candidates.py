@@ -1,4 +1,4 @@
-"""Who is measured: each candidate does the same thing in its own way.
+"""Candidates of the benchmark: each does the same thing in its own way.
 
 Imports stand inside, as each candidate runs in an environment that lacks the others.
 """

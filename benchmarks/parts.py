@@ -1,4 +1,4 @@
-"""Where the time of a streamed chunk goes on our side: each step alone, without network."""
+"""Parts of the time of a streamed chunk on our side: each step alone, without network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the examples send their requests: the emulator, or the real service when asked to."""
+"""The server of the examples: the emulator, or the real service with `LIVE=1`."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class RuncrateConnection(BaseModel):
     _lease: Any = PrivateAttr(default=None)  # a `ClientLease`, from the first call on
 
     def model_post_init(self, context: Any, /) -> None:
-        """Let LangChain's base classes have their turn, which private fields would take."""
+        """Call LangChain's base classes, which private fields would replace."""
         super().model_post_init(context)
 
     @field_validator("api_key", mode="before")

@@ -107,7 +107,7 @@ def _close(schema: Schema) -> Schema:
     schema = {key: item for key, item in schema.items() if key not in ("default", "uniqueItems")}
     if "$ref" in schema and len(schema) > 1:
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
-    if "oneOf" in schema:  # of classes that a constant or a function tells apart
+    if "oneOf" in schema:  # of classes that a constant or a function distinguishes
         schema["anyOf"] = schema.pop("oneOf")
     if not isinstance(schema.get("properties"), dict):
         return schema

@@ -69,7 +69,7 @@ class WirePolicy(NamedTuple):
     """Choices in which servers differ.
 
     Attributes:
-        reasoning: Which of the model's thoughts are sent back to it.
+        reasoning: Reasoning that is sent back to the model.
         native_tool_images: The model reads images in tool messages; where not, they go
             into a user's message behind them.
         native_tool_files: The same for other media.

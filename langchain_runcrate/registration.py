@@ -58,7 +58,7 @@ def _made(cls: type[Any], **arguments: Any) -> Any:
 def register_deepagents_profile() -> None:
     """Make `create_deep_agent(model="runcrate:...")` work.
 
-    deepagents calls this by itself: it is an entry point of the group
+    deepagents calls this automatically: it is an entry point of the group
     `deepagents.provider_profiles`.
     """
     profiles = importlib.import_module("deepagents")

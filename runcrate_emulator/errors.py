@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 Surface = Literal["inference", "infrastructure", "page"]
-"""Which of the two APIs a path belongs to; `page` is everything the emulator adds of its own."""
+"""The API of a path; `page` is everything that the emulator adds."""
 
 _PREFIXES: Mapping[Surface, str] = {"inference": "/v1", "infrastructure": "/api/v1"}
 _RATE_LIMITED = 429

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Literal
 
 Moment = Literal["request", "work"]
-"""When a fault strikes: before the emulator has done anything, or after the work was done."""
+"""The time of a fault: before the emulator has done anything, or after the work."""
 
 
 @dataclass(frozen=True)

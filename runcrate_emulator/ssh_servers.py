@@ -126,7 +126,7 @@ class SshServers:
         return certificate.export_certificate().decode().strip()
 
     def active_at(self, instance_id: str) -> datetime | None:
-        """When somebody was last connected, as far as known; now while somebody is."""
+        """Time of the last connection, as far as known; now while somebody is connected."""
         host = self._hosts.get(instance_id)
         if host is None:
             return None

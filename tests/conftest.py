@@ -43,7 +43,7 @@ TEST_KEY = "rc_live_test"
 
 @dataclass(frozen=True)
 class Api:
-    """Where a recorded or replayed test sends its requests.
+    """The server of a recorded or replayed test.
 
     While recording, that is the emulator (or, with LIVE=1, the real service); while replaying it
     is the real service's addresses, to which only a cassette responds.

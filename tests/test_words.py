@@ -17,6 +17,7 @@ FORBIDDEN = {
     r"foreign": "untrusted",
     r"pictures?": "image",
     r"heard": "transcribed",
+    r"rim": "driver",
     r"stands?[ _]in": "is in, ends up in",
     r"carr(?:y|ies|ied)[ _]out": "run, executed",
 }
@@ -30,7 +31,9 @@ RENTED = re.compile(
 )
 # Parts of names count too: `_` parts words as a space does.
 WORDS = re.compile(rf"(?<![^\W_])({'|'.join(FORBIDDEN)})(?![^\W_])", re.IGNORECASE)
-OPENING = re.compile(r'^\s*"""(?:What|Whether|How)\b[^?]*$')
+OPENING = re.compile(
+    r'^\s*"""(?:What|Whether|How|Why|Where|When|Who|Whom|Which|Tell|Telling)\b[^?]*$'
+)
 DOCUMENTS = [
     *ROOT.glob("*.md"),
     *sorted((ROOT / "docs").rglob("*.md")),

@@ -83,7 +83,7 @@ def matches(prints: str, printed: str) -> bool:
 
 
 def shows_errors(page: Path) -> bool:
-    """Tell whether a page shows the errors that blocks raise."""
+    """Return whether a page shows the errors that blocks raise."""
     shown = [block.prints for block in blocks(page.read_text()) if block.prints]
     return any(re.match(r"\w+Error: ", prints) for prints in shown)
 

@@ -121,7 +121,7 @@ def show_default_values(cls: griffe.Class, found: type) -> None:
 
 
 def takes_fields(found: type[BaseModel]) -> bool:
-    """Tell whether the constructor's parameters are the fields of the class."""
+    """Return whether the constructor's parameters are the fields of the class."""
     if not found.model_fields:
         return False
     own = vars(found).get("__init__")

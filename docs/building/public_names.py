@@ -48,5 +48,5 @@ def others(package: str) -> str:
 
 
 def is_error(found: object) -> bool:
-    """Tell whether an object is a class of errors."""
+    """Return whether an object is a class of errors."""
     return isinstance(found, type) and issubclass(found, Exception)

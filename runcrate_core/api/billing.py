@@ -1,7 +1,7 @@
 """Billing: balance, transactions and usage; top-ups are in `top_ups`.
 
 Facts: seed 003 and the official SDK 0.5.0. One credit is one US dollar, prepaid. Billing belongs
-to the whole workspace.
+to the workspace.
 """
 
 from __future__ import annotations

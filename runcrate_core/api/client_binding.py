@@ -14,10 +14,10 @@ class ClientBinding:
     Copies share it; a pickle does not hold it, as it does not hold connections.
     """
 
-    __slots__ = ("_rim",)
+    __slots__ = ("_runner",)
 
     def __init__(self, runner: Runner | None = None) -> None:
-        self._rim = runner
+        self._runner = runner
 
     @property
     def runner(self) -> Runner:
@@ -26,12 +26,12 @@ class ClientBinding:
         Raises:
             ConfigurationError: The result did not come from a client of this process.
         """
-        if self._rim is None:
+        if self._runner is None:
             raise ConfigurationError(
                 "This needs a request, and the value is not connected to a client: it was made by "
                 "hand, or unpickled. Get it from a client again. Nothing was sent."
             )
-        return self._rim
+        return self._runner
 
     def __copy__(self) -> ClientBinding:
         return self

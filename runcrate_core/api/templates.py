@@ -1,6 +1,6 @@
 """Templates: the images that instances and jobs start from.
 
-Facts: seed 003 and the official SDK 0.5.0. Templates belong to the whole workspace.
+Facts: seed 003 and the official SDK 0.5.0. Templates belong to the workspace.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def scan(directory: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile
 
 
 def write_archive(directory: Path, files: list[Entry], target: BinaryIO) -> None:
-    """Write a `.tar.gz` of files. Nothing of it tells when, where or by whom it was packed.
+    """Write a `.tar.gz` of files. It does not contain when, where or by whom it was packed.
 
     Raises:
         OSError: A file cannot be read, or has become shorter meanwhile.

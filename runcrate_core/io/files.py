@@ -162,7 +162,7 @@ def path_inside(directory: Path, name: str) -> Path:
 
     Raises:
         ValueError: Nothing usable is left of the name, or a link of this name leads out of the
-            folder.
+            directory.
     """
     path = directory / safe_file_name(name)
     if not path.resolve().is_relative_to(directory.resolve()):

@@ -204,7 +204,7 @@ class AsyncHttp:
         return found.client
 
     def _forget_ended_loops(self) -> None:
-        """Let go of loops that are closed: a loop's client leads back to it, and so keeps it."""
+        """Forget loops that are closed: a loop's client refers to it, and so keeps it."""
         for reference in self._own.keyrefs():
             loop = reference()
             if loop is not None and loop.is_closed():

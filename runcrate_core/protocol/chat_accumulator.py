@@ -266,7 +266,7 @@ class _ChoiceFold:
         if choice.get("delta") is not None:
             self.has_deltas = True
         elif not self.has_deltas and isinstance(choice.get("message"), dict):
-            # NeMo's name for it, or the whole response in one event; not a summary at the end.
+            # NeMo's name for it, or the complete response in one event; not a summary at the end.
             choice["delta"] = _numbered(choice.pop("message"))
         elif not self.has_deltas and isinstance(choice.get("text"), str):
             choice["delta"] = {"content": choice.pop("text")}  # as in the older completions API

@@ -1,4 +1,4 @@
-"""Which files of a code directory are sent to a job, and which stay at home.
+"""Selection of the files of a code directory that are sent to a job.
 
 A directory of code often holds what must not leave this computer: keys, tokens, a `.env`. What
 looks like one is excluded and reported, so that nothing is sent, or missing, unnoticed.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Surface(Enum):
-    """Which of the two APIs a request goes to, or another host that never sees the key."""
+    """The API that a request goes to, or another host, which never sees the key."""
 
     INFERENCE = "inference"
     INFRASTRUCTURE = "infrastructure"

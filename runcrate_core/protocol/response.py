@@ -22,7 +22,7 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray
 
 
 class Failure(Enum):
-    """Why there is no response."""
+    """The reason why there is no response."""
 
     CONNECT = "the connection could not be opened"
     CONNECT_TIMEOUT = "the connection could not be opened in time"

@@ -203,7 +203,7 @@ Flow = Generator[Step, Any, T]
 
 
 class Sink(Protocol):
-    """Where a body goes. Its functions may block: they are run by `RunInThread`."""
+    """The destination of a body. Its functions may block: they are run by `RunInThread`."""
 
     def write(self, data: bytes) -> None:
         """Append bytes."""

@@ -32,7 +32,7 @@ class CallIds:
     Args:
         completion_id: Identifier of the response, if it has one.
         messages: The conversation that the response continues; not read before the first call.
-        body: The request, which tells responses without an identifier apart.
+        body: The request, which distinguishes responses without an identifier.
     """
 
     __slots__ = ("_body", "_completion_id", "_made", "_messages", "_taken")

@@ -115,7 +115,7 @@ class Records(Protocol):
 
 
 class LedgerStorage(Protocol):
-    """Where a ledger is kept.
+    """The storage of a ledger.
 
     Attributes:
         blocks: A transaction may wait for other processes, so it is kept off an event loop.

@@ -183,7 +183,7 @@ def folded(text: str) -> str:
 
 def _whole_number(value: object, name: str, least: int, most: int | None) -> None:
     is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if not is_integer or value < least or (most is not None and value > most):  # type: ignore[operator] # whole
+    if not is_integer or value < least or (most is not None and value > most):  # type: ignore[operator] # is an int
         bounds = f"from {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be a whole number {bounds}, not {value!r}.")
 

@@ -1,4 +1,4 @@
-"""Where and as whom to log in to an instance: by a certificate of the API, or by an own key.
+"""Login to an instance: address, user, and a certificate of the API or the user's own key.
 
 The flow asks the API; it is run again for each connection, as certificates are short-lived.
 """
@@ -22,7 +22,7 @@ DEFAULT_USER: Final = "root"
 
 @dataclass(frozen=True)
 class Login:
-    """Where and as whom to log in.
+    """Address and user of a login.
 
     Attributes:
         host: IP address of the instance.

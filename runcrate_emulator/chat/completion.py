@@ -99,13 +99,13 @@ class Completion:
         return counted
 
     def _usage(self) -> dict[str, Any]:
-        thoughts = (choice["message"].get("reasoning_content", "") for choice in self.choices)
+        reasoning = (choice["message"].get("reasoning_content", "") for choice in self.choices)
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens_details": {"cached_tokens": 0},  # every prompt is read in full
-            "completion_tokens_details": {"reasoning_tokens": sum(map(tokens.count, thoughts))},
+            "completion_tokens_details": {"reasoning_tokens": sum(map(tokens.count, reasoning))},
         }
 
     def _envelope(self, kind: str) -> dict[str, Any]:

@@ -45,16 +45,16 @@ class VideoJob:
     first_image: Image.Image | None = field(default=None, repr=False)
     """Image to animate."""
     failure: str | None = None
-    """Why the job is going to fail; None if it is not."""
+    """Reason of the job's later failure; None if it will succeed."""
 
     @property
     def starts_at(self) -> datetime:
-        """When it leaves the queue."""
+        """Time at which it leaves the queue."""
         return self.created_at + timedelta(seconds=_QUEUED_S)
 
     @property
     def ends_at(self) -> datetime:
-        """When it is completed or has failed."""
+        """Time at which it completes or fails."""
         working_s = _STARTING_S + _SECONDS_PER_VIDEO_SECOND * self.seconds
         return self.starts_at + timedelta(seconds=working_s)
 

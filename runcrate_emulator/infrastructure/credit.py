@@ -88,7 +88,7 @@ def stop_instance(world: World, instance: Instance, reason: StopReason) -> None:
 
 
 def instance_due(world: World, instance: Instance) -> datetime:
-    """When an instance next becomes ready, is posted for, or stops by a limit."""
+    """Time at which an instance next becomes ready, is posted for, or stops by a limit."""
     moments = [instance_life.next_posting(instance)]
     stop = instance_life.planned_stop(instance)
     if stop is not None:
@@ -135,7 +135,7 @@ def _pots(world: World) -> Iterator[tuple[Decimal, str | None, StopReason]]:
 
 
 def credit_due(world: World, _: object) -> datetime | None:
-    """When the balance is used up, or an environment's budget is spent."""
+    """Time at which the balance is used up, or an environment's budget is spent."""
     ends = [(left, burn_per_hour(world, whose)) for left, whose, _ in _pots(world)]
     moments = (_when_used_up(world.moment, left, burn) for left, burn in ends)
     return min((moment for moment in moments if moment is not None), default=None)

@@ -78,12 +78,12 @@ def status_at(instance: Instance, now: datetime) -> InstanceStatus:
 
 
 def auto_stop_at(instance: Instance, now: datetime) -> datetime | None:
-    """When max runtime will stop it; None without one, and before it first runs."""
+    """Time at which max runtime stops it; None without one, and before it first runs."""
     return _runtime_stop(instance) if status_at(instance, now) == "running" else None
 
 
 def planned_stop(instance: Instance) -> tuple[datetime, StopReason] | None:
-    """When and why a live instance stops if nothing else happens."""
+    """Time and reason of a live instance's stop if nothing else happens."""
     stops: list[tuple[datetime, StopReason]] = []
     runtime_stop = _runtime_stop(instance)
     if runtime_stop is not None:
@@ -111,7 +111,7 @@ def cost_between(instance: Instance, start: datetime, end: datetime) -> Decimal:
 
 
 def next_posting(instance: Instance) -> datetime:
-    """When its usage next becomes a transaction: hourly, and at the end of a UTC month."""
+    """Time of its next transaction: hourly, and at the end of a UTC month."""
     start = max(instance.usage_from, instance.runs_from)
     first = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return min(start + POSTING_INTERVAL, (first + timedelta(days=32)).replace(day=1))

@@ -79,7 +79,7 @@ def cancel(world: World, job: Job) -> None:
 
 
 def job_due(world: World, job: Job) -> datetime | None:
-    """When a live job is next launched, starts, or ends."""
+    """Time at which a live job is next launched, starts, or ends."""
     if job.status == "queued":
         return job.next_attempt_at
     attempt = job.attempts[-1]

@@ -42,7 +42,7 @@ _DEFAULT_PAGE = 20
 _MAX_KEY = 255  # characters; the emulator's own
 _KEY_KEPT_FOR = timedelta(hours=24)  # official SDK 0.5.0
 _FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
-_FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
+_FOLLOW_STEP_S = 0.02  # real seconds between two checks of the log
 _LOG_PAGE = (1, 1000)  # chunks; the emulator's own
 _STEP_S = (60, 86_400)  # official SDK 0.5.0
 _MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)

@@ -202,7 +202,7 @@ def _next_run(timing: "Schedule | _NewSchedule", now: datetime) -> datetime:
 
 
 def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
-    """When an enabled schedule next runs after a moment."""
+    """Time of an enabled schedule's next run."""
     if timing.cron is not None:
         try:
             run = next(CronSim(timing.cron, after.astimezone(ZoneInfo(timing.timezone))), None)

@@ -5,7 +5,7 @@ Body and signature are the emulator's own, and the header's name says so. It is 
 repeats are documented. Only addresses of this computer are called, whatever a job asks for.
 
 Time passes in the emulator when it gets a request. While a job with a webhook lives, the courier
-also looks on its own, again and again.
+also checks on its own, repeatedly.
 """
 
 import asyncio

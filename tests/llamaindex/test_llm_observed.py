@@ -202,7 +202,7 @@ async def test_observers_see_what_they_see_of_a_decorated_model(
 
 
 async def test_a_handler_of_the_dispatcher_of_llms_alone_is_told(made_llm, service):
-    """Where nobody listens, events cost nothing: the benchmarks count the calls of a chunk."""
+    """Events that nobody receives cost nothing: the benchmarks count the calls of a chunk."""
     handler, dispatcher = Events(), get_dispatcher("llama_index.core.llms.callbacks")
     dispatcher.add_event_handler(handler)
     service.will_say(STREAM)
