@@ -74,7 +74,7 @@ def test_the_video_is_as_asked(inference, emulator, asked, seconds, size):
         assert (video.width, video.height) == size
 
 
-@pytest.mark.parametrize("field", ["start_image", "image_url"])
+@pytest.mark.parametrize("field", ["image", "start_image", "image_url"])
 def test_an_image_is_animated(inference, emulator, field):
     uri = data_url("image/png", png((200, 20, 20), (64, 64)))
     with av.open(io.BytesIO(finished(inference, emulator, **{field: uri}))) as container:

@@ -16,16 +16,10 @@ from typing import assert_type
 
 from llama_index.core import SimpleDirectoryReader
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    CompletionResponse,
-    LLMMetadata,
-)
+from llama_index.core.base.llms.types import ChatResponse, LLMMetadata
 from llama_index.core.llms import LLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.prompts import PromptTemplate
-from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, SecretStr
 
 import llamaindex_runcrate as li
@@ -36,10 +30,6 @@ class Fact(BaseModel):
     """A structured output."""
 
     text: str
-
-
-def use(*_: object) -> None:
-    """Take values that are not looked at."""
 
 
 def makes() -> Sequence[object]:
@@ -84,35 +74,16 @@ def makes() -> Sequence[object]:
     ]
 
 
-def calls(llm: li.RuncrateLLM, tool: FunctionTool) -> None:
-    """Results of the blocking methods."""
-    messages = [ChatMessage(content="x")]
+async def calls(llm: li.RuncrateLLM, response: ChatResponse) -> None:
+    """Results of methods, and a model where LlamaIndex takes any."""
     assert_type(llm.metadata, LLMMetadata)
-    response: ChatResponse = llm.chat(messages, temperature=0)
-    completion: CompletionResponse = llm.complete("x")
-    use(completion.text, [chunk.delta for chunk in llm.stream_chat(messages)])
-    use([chunk.delta for chunk in llm.stream_complete("x")])
     assert_type(llm.get_tool_calls_from_response(response), list[ToolSelection])
     assert_type(llm.structured_predict(Fact, PromptTemplate("x")), Fact)
-    use(llm.chat_with_tools([tool], user_msg="x").message.content)
-    copied: li.RuncrateLLM = llm.model_copy(update={"temperature": 1})
-    copied.close()
-    general: LLM = llm
-    use(general, FunctionAgent(llm=llm, tools=[tool]))
-
-
-async def acalls(llm: li.RuncrateLLM, embedding: li.RuncrateEmbedding) -> None:
-    """Results of the asynchronous methods."""
-    messages = [ChatMessage(content="x")]
-    response: ChatResponse = await llm.achat(messages)
-    completion: CompletionResponse = await llm.acomplete("x")
-    use(response.message.content, completion.text)
-    async for chunk in await llm.astream_chat(messages):
-        use(chunk.delta)
     assert_type(await llm.astructured_predict(Fact, PromptTemplate("x")), Fact)
-    vector: list[float] = await embedding.aget_text_embedding("x")
-    use(vector, embedding.get_text_embedding_batch(["x"]))
-    await llm.aclose()
+    copied: li.RuncrateLLM = llm.model_copy(update={"temperature": 1})
+    await copied.aclose()
+    general: LLM = llm
+    FunctionAgent(llm=general)
 
 
 def mistakes() -> None:
