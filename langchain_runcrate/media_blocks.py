@@ -169,12 +169,17 @@ def _of_source(kind: str, source: Mapping[str, Any], block: Mapping[str, Any]) -
             raise _nothing_to_send(kind)
 
 
+def _members(block: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    members = block.get(name)
+    return members if isinstance(members, dict) else {}
+
+
 def _of_fields(kind: Kind, block: Mapping[str, Any]) -> Media | None:
     """Read the forms of LangChain, v1 and v0, and Gemini's."""
-    extras = block.get("extras") or {}
+    extras = _members(block, "extras")
     more = {
-        **(extras.get("metadata") or {}),  # where LangChain puts the metadata of v0 blocks
-        **(block.get("metadata") or {}),
+        **_members(extras, "metadata"),  # where LangChain puts the metadata of v0 blocks
+        **_members(block, "metadata"),
         **extras,
         **{name: value for name, value in block.items() if value is not None},
     }

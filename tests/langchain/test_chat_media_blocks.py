@@ -92,6 +92,7 @@ FORMS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (NAMED, of("file", base64=PDF, filename="a.pdf")),
     (NAMED, of("file", base64=PDF, mime_type="application/pdf", extras={"filename": "a.pdf"})),
     (NAMED, of("file", **encoded(PDF, "application/pdf", metadata={"filename": "a.pdf"}))),
+    (LOW, of("image", url=URL, detail="low", extras="x", metadata=["y"])),
     (NAMED, of("document", title="a.pdf", **source(PDF, "application/pdf"))),
     (NAMED, bedrock("document", PDF_BYTES, "pdf", name="a.pdf")),
     (STORED, of("input_file", file_id="f")),
