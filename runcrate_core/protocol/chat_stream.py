@@ -243,11 +243,12 @@ class ChatStreamReader:
         text = payload.strip()
         if not text:
             return None  # sent by some servers to keep the connection open
+        received = self.chunks_received + chunks
         if text == DONE:
             if self._fold.has_choices:
                 self.done = True
             else:
-                self.fault = StreamFault("truncated", self.chunks_received, _NO_CHOICE)
+                self.fault = StreamFault("truncated", received, _NO_CHOICE)
             return None
         offset = 0
         try:
@@ -258,7 +259,6 @@ class ChatStreamReader:
             event, offset = None, getattr(error, "pos", 0)
         if isinstance(event, dict):
             return event
-        received = self.chunks_received + chunks
         detail = f"event {received + 1} is not a JSON object (character {offset})"
         self.fault = StreamFault("invalid_json", received, detail, offset=offset)
         return None
