@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.infrastructure.catalogue import InstanceType
@@ -25,6 +25,10 @@ from runcrate_emulator.infrastructure.job_record import MIN_RUN_S, Job, Trace
 from runcrate_emulator.world import World
 
 _EXIT_CODES = 256
+# Python before 3.11.4 has no filter; the commands have the rights of their user anyway.
+_EXTRACTION: Final[Mapping[str, Any]] = (
+    {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ class CommandRun(Trace):
             try:
                 if self._job.code is not None:
                     with tarfile.open(fileobj=io.BytesIO(self._job.code)) as archive:
-                        archive.extractall(workspace, filter="data")
+                        archive.extractall(workspace, **_EXTRACTION)  # noqa: S202 - with a filter, see there
                 self.exit_code = self._follow(workspace, output)
             except (OSError, tarfile.TarError) as error:
                 self._log(f"[emulator] the command was not run: {error}\n")

@@ -126,7 +126,8 @@ def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(tree):
         assert archive == pack(Path(other))
     members = members_of(archive)
     for member, _ in members.values():
-        tarfile.data_filter(member, "/somewhere")  # refuses what leads out of the folder
+        if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
+            tarfile.data_filter(member, "/somewhere")  # refuses what leads out of the folder
         assert member.isreg()
         assert (member.uid, member.gid, member.uname, member.mtime) == (0, 0, "", 0)
     assert {name: content for name, (_, content) in members.items()} == tree
