@@ -78,7 +78,7 @@ def test_a_reply_is_sent_complete_and_streamed(emulator, reply, body, message, f
     assert emulator.unused_replies == 0
 
 
-def whole(emulator, text="Hello", **body):
+def complete(emulator, text="Hello", **body):
     return post_chat(emulator, text, **body).raise_for_status().json()
 
 
@@ -110,8 +110,8 @@ LIMITED = {
 @pytest.mark.parametrize(("body", "tokens"), LIMITED.values(), ids=LIMITED)
 def test_a_token_limit_cuts_the_answer(emulator, body, tokens):
     emulator.on_chat = lambda request: COUNT if request.prompt == "count" else None
-    unlimited = whole(emulator, **{**body, "max_tokens": None, "max_completion_tokens": None})
-    answer = whole(emulator, **body)
+    unlimited = complete(emulator, **{**body, "max_tokens": None, "max_completion_tokens": None})
+    answer = complete(emulator, **body)
     size = unlimited["usage"]["completion_tokens"]
     assert answer["choices"][0]["finish_reason"] == "length"
     assert answer["usage"]["completion_tokens"] == tokens < size
@@ -121,12 +121,12 @@ def test_a_token_limit_cuts_the_answer(emulator, body, tokens):
     if "reasoning_content" in cut:
         assert cut["content"] == ""
         assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": tokens}
-    just = whole(emulator, **{**body, "max_tokens": size, "max_completion_tokens": None})
+    just = complete(emulator, **{**body, "max_tokens": size, "max_completion_tokens": None})
     assert just["choices"][0]["finish_reason"] in ("stop", "tool_calls")
 
 
 def test_log_probabilities_are_listed_when_asked_for(emulator):
-    choice = whole(emulator, logprobs=True, top_logprobs=2)["choices"][0]
+    choice = complete(emulator, logprobs=True, top_logprobs=2)["choices"][0]
     listed = choice["logprobs"]["content"]
     assert "".join(one["token"] for one in listed) == choice["message"]["content"]
     for one in listed:
@@ -134,7 +134,7 @@ def test_log_probabilities_are_listed_when_asked_for(emulator):
         assert first["token"] == one["token"] != second["token"]
         assert 0 > one["logprob"] > second["logprob"]
         assert bytes(one["bytes"]).decode() == one["token"]
-    assert whole(emulator)["choices"][0]["logprobs"] is None
+    assert complete(emulator)["choices"][0]["logprobs"] is None
 
 
 def test_an_error_has_its_status_headers_and_envelope_and_costs_nothing(emulator):

@@ -6,9 +6,9 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from runcrate_emulator import Clock, Emulator, JobOutcome, JobRun
+from runcrate_emulator import JobOutcome, JobRun
 from runcrate_emulator.infrastructure import credit
-from tests.emulator.conftest import JOB, Api, assert_refused
+from tests.emulator.conftest import JOB, assert_refused
 
 
 @pytest.fixture
@@ -361,20 +361,15 @@ def test_on_job_sees_each_attempt_with_its_secrets(emulator, infra, runs):
     assert "mine" not in repr(run)
 
 
-def test_an_error_of_on_job_fails_the_job_and_is_a_crash_until_a_reset():
+def test_an_error_of_on_job_fails_the_job_and_is_a_crash_until_a_reset(emulator, infra, read):
     def decide(run: JobRun) -> JobOutcome:
         raise LookupError("no such thing")
 
-    with Emulator(clock=Clock(0), on_job=decide) as emulator:
-        emulator.on_job = None
-        emulator.reset()
-        assert emulator.on_job is decide
-        key = {"Authorization": f"Bearer {emulator.api_key}"}
-        with Api(base_url=f"{emulator.base_url}/api/v1", headers=key) as infra:
-            infra.make("/jobs", **JOB)
-            emulator.clock.advance(300)
-            [job] = infra.read("/jobs")
-        assert (job["status"], job["exit_code"]) == ("failed", 1)
-        assert [type(crash) for crash in emulator.crashes] == [LookupError]
-        emulator.reset()
-        assert emulator.crashes == []
+    emulator.on_job = decide
+    job = infra.make("/jobs", **JOB)
+    emulator.clock.advance(300)
+    end = read(job)
+    assert (end["status"], end["exit_code"]) == ("failed", 1)
+    assert [type(crash) for crash in emulator.crashes] == [LookupError]
+    emulator.reset()
+    assert (emulator.crashes, emulator.on_job) == ([], None)

@@ -62,7 +62,6 @@ def test_output_after_the_marker_is_of_the_background_and_no_character_is_cut_in
         ("a\udcff", 1, "Unicode"),
         ("x" * 130_000, 1, "Upload it"),
         ("x", 0, "timeout"),
-        ("x", -1, "timeout"),
         ("x", float("nan"), "timeout"),
         ("x", float("inf"), "timeout"),
     ],
