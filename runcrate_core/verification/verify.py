@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.errors import ConfigurationError, SpendRefusedError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from runcrate_core.verification.report import Report
 
 DEFAULT_MAX_USD: Final = Decimal("0.10")
+# The estimates are of cents.
+_SHOWN_DIGITS: Final = Decimal("0.0001")
 _UNAUTHORIZED: Final = 401
 
 
@@ -46,7 +48,8 @@ class Limit:
         Raises:
             SpendRefusedError: It exceeds the limit or was not confirmed. Nothing was sent.
         """
-        words = f"--{level.value}: {text}, at most {estimate_usd} USD"
+        shown = estimate_usd.quantize(_SHOWN_DIGITS, ROUND_UP)
+        words = f"--{level.value}: {text}, at most {shown} USD"
         if estimate_usd > self.max_usd:
             raise SpendRefusedError(
                 f"{words}, which exceeds the limit of {self.max_usd} USD. Nothing that costs money "
