@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from runcrate_core.protocol.steps import Flow, Operation
@@ -36,36 +36,46 @@ def is_endless(resource: Limited) -> bool:
     return is_reported and (resource.max_runtime_minutes or 0) <= 0
 
 
+def warn_of_another(resource: Limited, minutes: object) -> None:
+    """Warn when a resource reports another lifetime than the one that was requested.
+
+    Args:
+        resource: What was started; it is used as it is, as it costs money.
+        minutes: The lifetime that was requested; nothing is compared without one.
+    """
+    if not isinstance(minutes, int):
+        return
+    if is_endless(resource):
+        problem = "no end of its own: it may run and be charged until it is terminated"
+    elif resource.max_runtime_minutes in (None, minutes):
+        return
+    else:
+        problem = f"a lifetime of {resource.max_runtime_minutes} minutes"
+    warnings.warn(
+        f"{resource.name!r} (`{resource.id}`) reports {problem}, although `max_runtime_minutes="
+        f"{minutes}` was requested. Change its lifetime, or terminate it in time.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def _alone(resource: Any) -> list[Any]:
+    return [resource]
+
+
 def checked_lifetime(
     started: Operation[T],
     minutes: object,
-    resources: Callable[[T], Iterable[Limited | None]] = lambda one: [one],  # type: ignore[list-item] # what is started, unless a function says where it is
+    resources: Callable[[T], Iterable[Limited]] = _alone,
 ) -> Flow[T]:
-    """Warn when what was started reports another lifetime than the one that was requested.
+    """Start something, and compare the lifetime that it reports with the requested one.
 
     Args:
         started: Starts it.
-        minutes: The lifetime that was requested; nothing is compared without one.
-        resources: Returns what was started from its result.
-
-    Returns:
-        The result, as it costs money.
+        minutes: The lifetime that was requested.
+        resources: Returns the resources of the result, which is one itself when not given.
     """
     result = yield from started
     for resource in resources(result):
-        if resource is None or not isinstance(minutes, int):
-            continue
-        reported = resource.max_runtime_minutes
-        if is_endless(resource):
-            problem = "reports no end of its own: it may run and be charged until it is terminated"
-        elif reported in (None, minutes):
-            continue
-        else:
-            problem = f"reports a lifetime of {reported} minutes"
-        warnings.warn(
-            f"{resource.name!r} (`{resource.id}`) {problem}, although `max_runtime_minutes="
-            f"{minutes}` was requested. Change its lifetime, or terminate it in time.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_of_another(resource, minutes)
     return result

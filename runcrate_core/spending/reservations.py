@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.api import instances
-from runcrate_core.api.lifetimes import is_endless
+from runcrate_core.api.lifetimes import is_endless, warn_of_another
 from runcrate_core.errors import AmbiguousLaunchError, RuncrateError, SpendRefusedError
 from runcrate_core.protocol.identifiers import is_usable
 from runcrate_core.protocol.reconcile import same
@@ -180,6 +180,7 @@ class Reservations:
             created = yield from self._looked_up(entry, created)
             yield from self._record(entry, created)
         yield from self._verify(entry, created)
+        warn_of_another(created, entry.max_runtime_minutes)
         return created
 
     def unique_name(self, name: str | None) -> str:
