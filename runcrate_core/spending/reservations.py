@@ -166,6 +166,10 @@ class Reservations:
                 name=name,
                 may_have_been_received=True,
             ) from error
+        except BaseException as interruption:
+            ledger.attempt(ledger.note, name, state="unknown")
+            interruption.add_note(f"The {entry.kind} {name!r} (`{created.id}`) was launched.")
+            raise
 
     def _recorded(
         self, entry: LedgerEntry, created: Started, before: frozenset[str]

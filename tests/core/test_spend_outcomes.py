@@ -220,6 +220,44 @@ def test_a_reservation_that_was_released_meanwhile_is_recorded_again(both):
     assert [(known.id, known.state) for known in ledger.live] == [("i-1", "started")]
 
 
+@pytest.mark.parametrize("kind", ["instance", "job"])
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_an_interruption_at_any_step_loses_no_resource(cloud, kind, comes):
+    """What was requested is in the ledger under its name, and named by the interruption."""
+
+    def interrupted(flow: Any, at: int) -> BaseException | None:
+        number, step = 0, next(flow)
+        try:
+            while True:
+                number += 1
+                is_left_out = (number, comes) == (at, "before")
+                reply = None if is_left_out else client._driver._do(step)
+                if number == at:
+                    flow.throw(KeyboardInterrupt())
+                step = flow.send(reply)
+        except StopIteration:
+            return None
+        except KeyboardInterrupt as error:
+            return error
+
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url, max_retries=0) as client:
+        for at in range(1, 30):
+            cloud.reset()
+            guard = rc.SpendGuard(LIMITS)
+            plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+            flow = guard.launch(plan.token) if kind == "instance" else guard.run_job(**JOB)
+            error = interrupted(flow, at)
+            if error is None:
+                break
+            live = guard.ledger.live
+            if sent(cloud, f"POST /{kind}s"):
+                [entry] = live
+                assert entry.name in "".join(error.__notes__)
+            else:
+                assert [entry.state for entry in live] in ([], ["unknown"])
+        assert at > 4
+
+
 @pytest.mark.parametrize("is_locked", [False, True])
 def test_an_interruption_is_not_hidden_by_the_ledger(cloud, tmp_path, monkeypatch, is_locked):
     """A call that waits for the ledger is cancelled, and what it waited for reserves nothing."""
