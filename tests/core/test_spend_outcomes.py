@@ -223,7 +223,7 @@ def test_a_reservation_that_was_released_meanwhile_is_recorded_again(both):
 @pytest.mark.parametrize("kind", ["instance", "job"])
 @pytest.mark.parametrize("comes", ["before", "after"])
 def test_an_interruption_at_any_step_loses_no_resource(cloud, kind, comes):
-    """What was requested is in the ledger under its name, and named by the interruption."""
+    """A resource that was requested is in the ledger, and named by the interruption."""
 
     def interrupted(flow: Any, at: int) -> BaseException | None:
         number, step = 0, next(flow)
