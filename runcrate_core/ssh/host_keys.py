@@ -81,8 +81,11 @@ def render_pin(instance_id: str, key: HostKey, before: str) -> str:
 
 
 def _as_field(instance_id: str) -> str:
-    """Return an identifier as one field of a line, which most are as they are."""
-    return quote(instance_id, safe=_SAFE_IN_FIELDS)
+    """Return an identifier as one field of a line, which most are as they are.
+
+    A value that is no identifier has no pin; the request that follows refuses it by name.
+    """
+    return quote(str(instance_id), safe=_SAFE_IN_FIELDS, errors="backslashreplace")
 
 
 def state_directory(environ: Mapping[str, str], platform: str, home: Path) -> Path:
