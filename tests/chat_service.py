@@ -86,7 +86,20 @@ def chunks_of(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
         pieces = [call_piece(index, identifier=call["id"], name=name)]
         pieces += [call_piece(index, text[i : i + size]) for i in range(0, len(text), size)]
         chunks += [chunk(calls_delta(piece)) for piece in pieces]
-    return [*chunks, *end(choice["finish_reason"], whole.get("usage"))]
+    chunks += end(choice["finish_reason"], whole.get("usage"))
+    return [one | {"id": whole["id"]} for one in chunks]
+
+
+def vector(text: str) -> list[float]:
+    """A vector that tells its text."""
+    return [float(len(text)), float(sum(map(ord, text)) % 97), 1.0]
+
+
+def vectors(body: dict[str, Any]) -> dict[str, Any]:
+    """Answer a request of embeddings, its vectors out of order as a service may send them."""
+    data = [{"index": n, "embedding": vector(text)} for n, text in enumerate(body["input"])]
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    return {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}
 
 
 def refusal(status: int = 400, message: str = "not supported", code: str = "x") -> httpx.Response:

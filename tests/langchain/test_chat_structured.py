@@ -270,6 +270,7 @@ def test_other_tools_may_be_called_first():
     [
         ({"schema": Joke, "method": "magic"}, "one of function_calling, json_mode, json_schema"),
         ({"method": "json_schema"}, "schema is needed"),
+        ({"schema": {"properties": {}}}, "must have a top-level 'title'"),
         *(
             ({"schema": odd}, r"use Pydantic's `RootModel")
             for odd in (list[Joke], int, Joke | None)

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.chat_service import calls_delta, chunk, chunks_of, completion, end
-from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
+from tests.chat_service import calls_delta, chunk, completion, end
+from tests.langchain.chat_service import EVERY, chat, is_streamed, reply_of, streamed, whole
 from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 
@@ -213,9 +213,7 @@ def test_a_model_with_fallbacks_takes_tools_and_schemas():
 @pytest.mark.parametrize(("sent_id", "response_id"), [(None, ""), (None, "same"), ("0", "same")])
 def test_calls_of_several_turns_have_ids_of_their_own(ask, sent_id, response_id):
     response = completion(calls=[(sent_id, "get_price", '{"gpu": "T4"}')]) | {"id": response_id}
-    reply = Reply(json=response)
-    if is_streamed(ask):
-        reply = stream_reply(sse(*(one | {"id": response_id} for one in chunks_of(response))))
+    reply = reply_of(response, stream=is_streamed(ask))
     messages: list[Any] = [HumanMessage("Hi")]
     with ScriptedServer(reply) as server:
         for _ in range(3):

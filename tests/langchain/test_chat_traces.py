@@ -29,12 +29,9 @@ def traced(ask: Any, **options: Any) -> tuple[dict[str, Any], Any]:
 def test_traces_hold_what_was_asked_of_whom_and_nothing_secret(ask, model):
     started, ended = traced(ask, stop=["x"], **({} if model == MODEL else {"model": model}))
     metadata, params = started["metadata"], started["invocation_params"]
-    assert metadata["ls_provider"] == "runcrate"
-    assert metadata["ls_model_name"] == model
-    assert metadata["ls_model_type"] == "chat"
-    assert metadata["ls_temperature"] == 0.5
-    assert metadata["ls_max_tokens"] == 9
-    assert metadata["ls_stop"] == ["x"]
+    whom = {"ls_provider": "runcrate", "ls_model_name": model, "ls_model_type": "chat"}
+    what = {"ls_temperature": 0.5, "ls_max_tokens": 9, "ls_stop": ["x"]}
+    assert (whom | what).items() <= metadata.items()
     assert {"langchain-core", "runcrate-integrations"} <= metadata["lc_versions"].keys()
     assert (params["model"], params["temperature"], params["stop"]) == (model, 0.5, ["x"])
     assert params["_type"] == "chat-runcrate"

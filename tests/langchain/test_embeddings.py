@@ -11,16 +11,10 @@ from pydantic import ValidationError
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
-from tests.chat_service import Service, refusal
+from tests.chat_service import Service, refusal, vector, vectors
 
 TEXTS = ["x" * size for size in range(1, 26)]
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
-
-
-def vectors(body: dict[str, Any]) -> dict[str, Any]:
-    """Answer each text with its length, the vectors of a request in turned order."""
-    data = [{"index": n, "embedding": [len(text), 1.0]} for n, text in enumerate(body["input"])]
-    return {"data": data[::-1], "model": body["model"]}
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ async def embedded(parts: RuncrateEmbeddings, way: str, texts: list[str]) -> lis
 @pytest.mark.parametrize(("chunk_size", "requests"), [(64, 1), (10, 3), (1, 25)])
 async def test_vectors_come_in_the_order_of_the_texts(service, way, chunk_size, requests):
     parts = made(service, chunk_size=chunk_size)
-    assert await embedded(parts, way, TEXTS) == [[float(len(text)), 1.0] for text in TEXTS]
+    assert await embedded(parts, way, TEXTS) == [vector(text) for text in TEXTS]
     assert len(service.requests) == requests
 
 
@@ -94,7 +88,7 @@ async def test_a_long_text_is_treated_as_the_user_chose(service, way, long_text)
     parts = made(service, model="BAAI/bge-large-en-v1.5", long_text=long_text, document_prefix="p ")
     short, found = await embedded(parts, way, ["short", long])
     first, *pieces = service.requests[0]["input"]
-    assert (first, short) == ("p short", [len("p short"), 1.0])
+    assert (first, short) == ("p short", vector("p short"))
     assert all(len(piece.split()) < 512 for piece in pieces) == (long_text != "send")
     words = [piece.removeprefix("p ").strip() for piece in pieces]
     assert (" ".join(words) == long.strip()) == (long_text != "truncate")

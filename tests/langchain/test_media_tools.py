@@ -22,17 +22,13 @@ from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVi
 from tests.core.both_clients import awaited
 from tests.langchain.chat_service import KEY, Recorder
 
-TOOLS: dict[type[BaseTool], dict[str, Any]] = {
-    RuncrateImageTool: {"prompt": "A fox in the snow", "width": 256, "height": 256},
-    RuncrateSpeechTool: {"text": "Hello from Runcrate."},
-    RuncrateVideoTool: {"prompt": "Waves at night", "duration": 4},
+FOX = {"prompt": "A fox", "width": 256, "height": 256}
+TOOLS: dict[type[BaseTool], tuple[str, dict[str, Any]]] = {
+    RuncrateImageTool: ("POST /images/generations", FOX),
+    RuncrateSpeechTool: ("POST /audio/speech", {"text": "Hello from Runcrate."}),
+    RuncrateVideoTool: ("POST /videos", {"prompt": "Waves at night", "duration": 4}),
 }
 CLASSES = list(TOOLS)
-ROUTES: dict[type[BaseTool], str] = {
-    RuncrateImageTool: "POST /images/generations",
-    RuncrateSpeechTool: "POST /audio/speech",
-    RuncrateVideoTool: "POST /videos",
-}
 
 
 @pytest.fixture
@@ -69,7 +65,7 @@ async def ways(tool: BaseTool, arguments: dict[str, Any]) -> list[ToolMessage]:
 @pytest.mark.parametrize("cls", CLASSES)
 async def test_the_message_is_short_text_and_the_artifact_is_json(cls, settings):
     tool = made(cls, settings)
-    for message in await ways(tool, TOOLS[cls]):
+    for message in await ways(tool, TOOLS[cls][1]):
         assert isinstance(message.content, str)
         assert len(message.content) < 200
         artifact = json.loads(json.dumps(message.artifact))
@@ -179,15 +175,15 @@ async def test_called_as_a_function_or_without_langgraph_there_is_nobody_to_tell
 @pytest.mark.parametrize("cls", CLASSES)
 async def test_failures_reach_the_model_as_text_without_secrets(cls, settings, runcrate_emulator):
     echo = f"the key {KEY}-abc is not accepted"
-    runcrate_emulator.fail(ROUTES[cls], status=401, message=echo, times=None)
+    runcrate_emulator.fail(TOOLS[cls][0], status=401, message=echo, times=None)
     tool = made(cls, settings | {"api_key": f"{KEY}-abc"})
-    for message in await ways(tool, TOOLS[cls]):
+    for message in await ways(tool, TOOLS[cls][1]):
         assert message.status == "error"
         assert "tell the user" in str(message.content)
         assert KEY not in str(message)
     tool.handle_tool_error = False
     with pytest.raises(ToolException):
-        await tool.ainvoke(TOOLS[cls])
+        await tool.ainvoke(TOOLS[cls][1])
     await tool.aclose()
 
 

@@ -13,27 +13,9 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayloa
 
 from runcrate_core import BadRequestError
 from runcrate_core.toolkit import Pieces, split_texts
+from tests.chat_service import vector, vectors
 from tests.llamaindex.calls import collected
 from tests.llamaindex.conftest import UNKNOWN_MODEL as MODEL
-
-
-def vector(text: str) -> list[float]:
-    """A vector that tells its text."""
-    return [float(len(text)), float(sum(map(ord, text)) % 97), 1.0]
-
-
-def vectors(body: dict[str, Any]) -> dict[str, Any]:
-    """The vectors of a request, out of order as the service may send them."""
-    items = [
-        {"object": "embedding", "index": index, "embedding": vector(text)}
-        for index, text in enumerate(body["input"])
-    ]
-    return {
-        "object": "list",
-        "data": items[::-1],
-        "model": body["model"],
-        "usage": {"prompt_tokens": 1, "total_tokens": 1},
-    }
 
 
 @pytest.fixture
@@ -133,20 +115,18 @@ LONG = "word " * 1000
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_long_text_is_the_average_of_its_pieces(made_embedding, service, way):
-    model = made_embedding(model_name="BAAI/bge-large-en-v1.5")
+@pytest.mark.parametrize("long_text", ["average", "truncate", "send"])
+async def test_a_long_text_is_treated_as_the_user_chose(made_embedding, service, way, long_text):
+    model = made_embedding(model_name="BAAI/bge-large-en-v1.5", long_text=long_text)
     short, long, other = await embed(model, way, ["short", LONG, "other"])
-    pieces = service.last["input"]
-    assert pieces[0] == "short"
-    assert pieces[-1] == "other"
-    assert len(pieces) == 5
-    assert " ".join(pieces[1:-1]) == LONG.strip()
     assert (short, other) == (vector("short"), vector("other"))
-    assert math.isclose(
-        math.hypot(*long),
-        sum(math.hypot(*vector(piece)) * len(piece) for piece in pieces[1:-1])
-        / sum(map(len, pieces[1:-1])),
-    )
+    first, *pieces, last = service.last["input"]
+    assert (first, last) == ("short", "other")
+    assert all(len(piece.split()) < 512 for piece in pieces) == (long_text != "send")
+    assert (" ".join(pieces).strip() == LONG.strip()) == (long_text != "truncate")
+    assert min(map(vector, pieces)) <= long <= max(map(vector, pieces))
+    made_embedding().get_text_embedding(LONG)  # of an unknown model nothing is known
+    assert service.last["input"] == [LONG]
 
 
 async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, service):
@@ -154,17 +134,6 @@ async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, serv
     (found,) = await model.aget_text_embedding_batch([LONG])
     assert len(found) == 3
     assert [len(request["input"]) for request in service.requests][:2] == [10, 10]
-
-
-def test_a_long_text_can_be_truncated_or_sent(made_embedding, service):
-    made_embedding(max_tokens=512, long_text="truncate").get_text_embedding(LONG)
-    (sent,) = service.last["input"]
-    assert LONG.startswith(sent)
-    assert 300 < len(sent.split()) < 512
-    made_embedding(max_tokens=512, long_text="send").get_text_embedding(LONG)
-    assert service.last["input"] == [LONG]
-    made_embedding().get_text_embedding(LONG)  # of an unknown model nothing is known
-    assert service.last["input"] == [LONG]
 
 
 def words(text: str) -> int:
@@ -180,6 +149,7 @@ def test_pieces_hold_everything_and_fit(text):
     own = [piece for piece, owner in zip(pieces.texts, pieces.owners, strict=True) if owner == 0]
     assert "".join(own).replace(" ", "") == text.replace(" ", "")
     assert pieces.owners[-1] == 1
+    assert pieces.weights == [len(piece) for piece in pieces.texts]
 
 
 def test_an_instruction_counts_and_stands_before_each_piece():

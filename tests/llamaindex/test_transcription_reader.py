@@ -23,6 +23,7 @@ from llamaindex_runcrate import (
     transcription_reader,
 )
 from tests.audio_files import FAREWELL, GREETING, spoken, write_recordings
+from tests.llamaindex.conftest import settings_of
 
 WAYS = pytest.mark.parametrize(
     "way", ["load_data", "lazy_load_data", "aload_data", "alazy_load_data"]
@@ -31,7 +32,7 @@ WAYS = pytest.mark.parametrize(
 
 @pytest.fixture
 def settings(runcrate_emulator):
-    return {"api_key": runcrate_emulator.api_key, "api_base": runcrate_emulator.inference_url}
+    return settings_of(runcrate_emulator)
 
 
 @pytest.fixture
