@@ -3,8 +3,6 @@
 `make wheel-check` tries the same with real environments; here the other libraries are hidden.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Fault table, rows 17 to 26: nothing paid is started twice, and nothing beyond the limits."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

@@ -1,7 +1,5 @@
 """Editors and notebooks show the parameters of the client's methods, which are made once."""
 
-from __future__ import annotations
-
 import inspect
 import pydoc
 

@@ -1,7 +1,5 @@
 """Requests of our own connections are those that the HTTP library would build."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """The progress bar for people."""
 
-from __future__ import annotations
-
 import io
 import sys
 

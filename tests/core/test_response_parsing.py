@@ -1,7 +1,5 @@
 """Reading responses: their JSON, their head, their rate limit."""
 
-from __future__ import annotations
-
 import runcrate_core as rc
 from runcrate_core.protocol.error_mapping import (
     error_of_response,

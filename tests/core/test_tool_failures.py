@@ -1,7 +1,5 @@
 """Failures of tools tell a model what to do next, and nothing secret."""
 
-from __future__ import annotations
-
 import pytest
 
 import runcrate_core as rc

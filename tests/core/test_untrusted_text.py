@@ -1,7 +1,5 @@
 """Text that others wrote is sanitized before a model sees it."""
 
-from __future__ import annotations
-
 import re
 import time
 

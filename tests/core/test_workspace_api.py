@@ -1,7 +1,5 @@
 """Environments, SSH keys and certificates, secrets, templates."""
 
-from __future__ import annotations
-
 import pytest
 
 import runcrate_core as rc

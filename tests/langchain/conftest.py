@@ -1,7 +1,5 @@
 """What the tests of `langchain_runcrate` share."""
 
-from __future__ import annotations
-
 import pytest
 from langchain_tests.base import BaseStandardTests
 

@@ -1,7 +1,5 @@
 """Usage and costs: from wherever providers put them, added up without losing a cent."""
 
-from __future__ import annotations
-
 import concurrent.futures
 from decimal import Decimal
 

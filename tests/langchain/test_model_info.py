@@ -1,7 +1,5 @@
 """What a model knows of itself offline: profile, tokens; and what it learns from the service."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 

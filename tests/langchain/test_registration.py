@@ -1,7 +1,5 @@
 """`runcrate:` in LangChain's own functions, only when asked for."""
 
-from __future__ import annotations
-
 import importlib
 import subprocess
 import sys

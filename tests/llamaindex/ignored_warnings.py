@@ -1,7 +1,5 @@
 """Warnings of LlamaIndex that its tests cannot avoid."""
 
-from __future__ import annotations
-
 import pytest
 
 IGNORED_WARNINGS = [

@@ -1,7 +1,5 @@
 """What a model is set up with: what is sent, what is kept inside, and what it says of itself."""
 
-from __future__ import annotations
-
 import copy
 import importlib.metadata
 import json

@@ -1,7 +1,5 @@
 """Fixtures of the tests of the MCP server."""
 
-from __future__ import annotations
-
 from tests.core.cloud import _server, cloud
 
 __all__ = ["_server", "cloud"]  # fixtures
