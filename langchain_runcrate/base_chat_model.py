@@ -80,15 +80,17 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel, extra=
         return super()._get_llm_string(stop=stop, **_public(kwargs))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        said = {**self._default_params, **{k: v for k, v in kwargs.items() if v is not None}}
+        given = {k: v for k, v in kwargs.items() if v is not None}
+        settings = {**self._default_params, **given}
         params = LangSmithParams(
-            ls_provider=PROVIDER, ls_model_name=said["model"], ls_model_type="chat"
+            ls_provider=PROVIDER, ls_model_name=settings["model"], ls_model_type="chat"
         )
-        if (temperature := said.get("temperature")) is not None:
+        if (temperature := settings.get("temperature")) is not None:
             params["ls_temperature"] = temperature
-        if (most := said.get("max_completion_tokens") or said.get("max_tokens")) is not None:
-            params["ls_max_tokens"] = most
-        if ends := stop or said.get("stop"):
+        max_tokens = settings.get("max_completion_tokens") or settings.get("max_tokens")
+        if max_tokens is not None:
+            params["ls_max_tokens"] = max_tokens
+        if ends := stop or settings.get("stop"):
             params["ls_stop"] = [ends] if isinstance(ends, str) else list(ends)
         return params
 

@@ -50,9 +50,9 @@ def completion_request(
         request["stop"] = stop
     if not request.get("stop"):
         request.pop("stop", None)
-    most = request.pop("max_completion_tokens", None)
-    if most is not None:
-        request["max_tokens"] = most
+    max_tokens = request.pop("max_completion_tokens", None)
+    if max_tokens is not None:
+        request["max_tokens"] = max_tokens
     tools = request.get("tools")
     if not tools:
         for name in ("tools", *_WITH_TOOLS):

@@ -107,11 +107,11 @@ def unknown_block(block: Any, role: str) -> ValueError:
     """Return the error for a block that is not understood."""
     if isinstance(block, dict):
         kind = block.get("type")
-        what = f"type `{kind}`" if kind else f"no type (its keys: {', '.join(map(str, block))})"
+        label = f"type `{kind}`" if kind else f"no type (its keys: {', '.join(map(str, block))})"
     else:
-        what = f"the Python type `{type(block).__name__}`"
+        label = f"the Python type `{type(block).__name__}`"
     return ValueError(
-        f"A message of the role `{role}` has a content block of {what}, which cannot be sent. "
+        f"A message of the role `{role}` has a content block of {label}, which cannot be sent. "
         "Nothing was sent. "
         'To send it as it is, wrap it: {"type": "non_standard", "value": {...}}.'
     )

@@ -92,7 +92,7 @@ class ErrorResponse:
     Attributes:
         status_code: HTTP status, when there was a response.
         headers: Headers of the response, without cookies.
-        body: What it said, in the envelope of the API.
+        body: Its content, in the envelope of the API.
     """
 
     status_code: int | None
@@ -115,8 +115,8 @@ class _TracedError(RuncrateError):
     @property
     def response(self) -> ErrorResponse:
         """The response behind the error; it holds no header that was sent."""
-        said = {"message": self.message, "code": self.code, "details": self.details}
-        body = {"error": {name: value for name, value in said.items() if value is not None}}
+        fields = {"message": self.message, "code": self.code, "details": self.details}
+        body = {"error": {name: value for name, value in fields.items() if value is not None}}
         return ErrorResponse(self.status_code, self.headers, body)
 
 

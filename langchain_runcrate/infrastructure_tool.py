@@ -36,7 +36,7 @@ class RuncrateInfrastructureTool(BaseTool):
             clients: The clients it is done with.
         """
         annotations = tool.annotations
-        made = cls(
+        result = cls(
             name=tool.name,
             description=tool.description,
             args_schema=_with_runtime(tool.arguments) if tool.waits else tool.arguments,
@@ -46,9 +46,9 @@ class RuncrateInfrastructureTool(BaseTool):
             metadata={"runcrate": annotations.hints()},
             tags=["runcrate", *annotations.tags()],
         )
-        made._toolbox = toolbox
-        made._clients = clients
-        return made
+        result._toolbox = toolbox
+        result._clients = clients
+        return result
 
     def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with tool_errors(explain_failure):

@@ -98,11 +98,11 @@ class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` i
         blocks = [
             {
                 "type": "image",
-                "base64": base64.b64encode(made.content).decode(),
-                "mime_type": made.content_type,
+                "base64": base64.b64encode(file.content).decode(),
+                "mime_type": file.content_type,
             }
-            for made in result.files
-            if made.content is not None
+            for file in result.files
+            if file.content is not None
         ]
         text = {"type": "text", "text": result.text}
         return ([text, *blocks] if blocks else result.text), result.data

@@ -81,5 +81,5 @@ def cost_metadata(
     cost = extract_cost({"usage": usage})
     if cost is not None:
         return {"cost": float(cost), "cost_source": "server"}
-    made = tokens_cost(tokens, prices) if prices else None
-    return {} if made is None else {"cost": float(made), "cost_source": "catalogue"}
+    cost = tokens_cost(tokens, prices) if prices else None
+    return {} if cost is None else {"cost": float(cost), "cost_source": "catalogue"}

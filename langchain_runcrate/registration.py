@@ -44,14 +44,14 @@ def register() -> None:
                 f"`{module}` keeps its providers in a way that this version does not know. "
                 f"Nothing was registered there; use `langchain_runcrate.{class_name}(...)` itself."
             )
-        providers["runcrate"] = ("langchain_runcrate", class_name, _made)
+        providers["runcrate"] = ("langchain_runcrate", class_name, _construct)
 
 
 # Module, class, and the function that makes an object of it.
 _ENTRY_SIZE: Final = 3
 
 
-def _made(cls: type[Any], **arguments: Any) -> Any:
+def _construct(cls: type[Any], **arguments: Any) -> Any:
     return cls(**arguments)
 
 

@@ -225,7 +225,7 @@ def spent_metadata(
     """Return usage and cost of a response, as the API reported them.
 
     Args:
-        usage: The usage as the API said it.
+        usage: The usage as the API reported it.
         tokens: The usage in LangChain's form.
         reading: What is known of the call.
     """

@@ -96,10 +96,10 @@ class StreamReader:
         if endings := self._ends_of_calls(calls):
             yield _checked(tool_call_chunks=endings)
         tokens = usage_metadata(usage) if usage else None
-        said = additional_members(choice.get("message") or {})
+        extra = additional_members(choice.get("message") or {})
         ended = choice_metadata(choice)
         yield _checked(
-            additional_kwargs=_without(said, _STREAMED_MEMBERS) | extras_of(calls),
+            additional_kwargs=_without(extra, _STREAMED_MEMBERS) | extras_of(calls),
             response_metadata={
                 **response_metadata_of(payload, response, self._reading),
                 **_without(ended, _STREAMED_CHOICE_MEMBERS),

@@ -27,7 +27,7 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
     input_tokens = token_count(usage, "prompt_tokens", "input_tokens") or 0
     output_tokens = token_count(usage, "completion_tokens", "output_tokens") or 0
     total_tokens = token_count(usage, "total_tokens")
-    made: UsageMetadata = {
+    result: UsageMetadata = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "total_tokens": input_tokens + output_tokens if total_tokens is None else total_tokens,
@@ -41,12 +41,12 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
     if "cached" in details:
         input_details["cache_read"] = details["cached"]
     if input_details:
-        made["input_token_details"] = input_details
+        result["input_token_details"] = input_details
     output_details: OutputTokenDetails = {}
     if "output_audio" in details:
         output_details["audio"] = details["output_audio"]
     if "reasoning" in details:
         output_details["reasoning"] = details["reasoning"]
     if output_details:
-        made["output_token_details"] = output_details
-    return made
+        result["output_token_details"] = output_details
+    return result

@@ -153,13 +153,13 @@ def _chat(
     reads: tuple[str, ...] = (),
     features: frozenset[str] = _TOOLS,
     window: int,
-    most: int | None = None,
+    max_output: int | None = None,
     price: str | None = None,
     aliases: tuple[str, ...] = (),
 ) -> ModelInfo:
     """A chat model; `documented` names the fields that a document of Runcrate states."""
     own = {"input_modalities", "features", "context_window"}
-    if most is not None:
+    if max_output is not None:
         own.add("max_output_tokens")
     usd = None if price is None else Decimal(price)
     return ModelInfo(
@@ -167,7 +167,7 @@ def _chat(
         input_modalities=("text", *reads),
         features=features,
         context_window=window,
-        max_output_tokens=most,
+        max_output_tokens=max_output,
         # Documents print one price for a million tokens, of either kind.
         input_usd_per_million=usd,
         output_usd_per_million=usd,
@@ -182,7 +182,7 @@ _IMAGE: Final = ("image",)
 _128_KI: Final = 131_072
 
 _CHAT_MODELS: Final = (
-    _chat("deepseek-ai/DeepSeek-V3", window=128_000, documented=_WINDOW, most=8_192),
+    _chat("deepseek-ai/DeepSeek-V3", window=128_000, documented=_WINDOW, max_output=8_192),
     _chat(
         "deepseek-ai/DeepSeek-V3.2",
         window=128_000,
@@ -223,16 +223,16 @@ _CHAT_MODELS: Final = (
     _chat("Qwen/Qwen3-235B-A22B-Instruct-2507", window=_128_KI, documented=_WINDOW),
     _chat("Qwen/Qwen3-Max", window=128_000, documented=_WINDOW),
     _chat("Qwen/Qwen3-Coder-480B-A35B-Instruct-Turbo", window=262_144, price="0.20"),
-    _chat("Qwen/Qwen2.5-72B-Instruct", window=32_768, most=8_192),
-    _chat("Qwen/Qwen2.5-32B-Instruct", window=32_768, most=8_192),
-    _chat("Qwen/Qwen2.5-Coder-32B-Instruct", window=32_768, most=8_192),
+    _chat("Qwen/Qwen2.5-72B-Instruct", window=32_768, max_output=8_192),
+    _chat("Qwen/Qwen2.5-32B-Instruct", window=32_768, max_output=8_192),
+    _chat("Qwen/Qwen2.5-Coder-32B-Instruct", window=32_768, max_output=8_192),
     _chat("Qwen/QwQ-32B", window=_128_KI, features=_TOOLS | _REASONING),
     _chat("moonshotai/Kimi-K2.6", window=262_144, reads=_IMAGE, features=_TOOLS | _REASONING),
     _chat("openai/gpt-oss-120b", window=_128_KI, features=_TOOLS | _REASONING),
     _chat(
         "anthropic/claude-4-sonnet",
         window=200_000,
-        most=64_000,
+        max_output=64_000,
         reads=("image", "file"),
         price="3",
         documented=_WINDOW,
@@ -240,7 +240,7 @@ _CHAT_MODELS: Final = (
     _chat(
         "google/gemini-2.5-flash",
         window=1_000_000,
-        most=65_536,
+        max_output=65_536,
         reads=("image", "audio", "video", "file"),
         features=_TOOLS | _REASONING,
         documented=_WINDOW,

@@ -64,5 +64,5 @@ def _problems(error: ValidationError) -> Iterable[str]:
     details = error.errors(include_input=False, include_url=False, include_context=False)
     for detail in details:
         where = ".".join(str(part) for part in detail["loc"])
-        what = detail["msg"].removeprefix("Value error, ")  # pydantic's, before words of ours
-        yield f"`{where}`: {what}" if where else what
+        problem = detail["msg"].removeprefix("Value error, ")  # pydantic's, before words of ours
+        yield f"`{where}`: {problem}" if where else problem

@@ -301,5 +301,5 @@ def _invalid(
 ) -> ResponseFormatError:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
-    what = f"the field `{path}`" if path else "the body"
-    return malformed(response, request, f"{what} is wrong: {first['msg'].lower()}")
+    label = f"the field `{path}`" if path else "the body"
+    return malformed(response, request, f"{label} is wrong: {first['msg'].lower()}")

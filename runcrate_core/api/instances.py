@@ -442,7 +442,7 @@ def wait_until_running(
         progress=Progress(key=lambda now: now.status, on_change=on_status),
         timeout=timeout,
         interval=poll_interval,
-        what=f"The instance `{instance_id}` does not run yet",
+        label=f"The instance `{instance_id}` does not run yet",
         next_step="It may still start and then costs money: wait again, or terminate it.",
     )
     if not _is_reachable(last):

@@ -273,7 +273,7 @@ def wait(
         timeout=timeout,
         interval=poll_interval,
         longest_interval=max_poll_interval,
-        what=f"The job `{job_id}` has not ended",
+        label=f"The job `{job_id}` has not ended",
         next_step="It continues and costs money while it runs: wait again, or cancel it.",
     )
 

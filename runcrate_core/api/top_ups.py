@@ -168,7 +168,7 @@ def wait_for_top_up(
         progress=Progress(key=lambda state: state.status, on_change=on_status),
         timeout=timeout,
         interval=poll_interval,
-        what=f"The top-up `{pending.id}` has not ended",
+        label=f"The top-up `{pending.id}` has not ended",
         next_step="It may yet charge the card: wait again with the same top-up.",
     )
 

@@ -254,7 +254,7 @@ def follow(
         progress=progress,
         timeout=timeout,
         interval=poll_interval,
-        what=f"The video job `{video_id}` is not completed",
+        label=f"The video job `{video_id}` is not completed",
         next_step="It continues: wait for it again with `videos.wait`.",
     )
     if not video.is_completed:

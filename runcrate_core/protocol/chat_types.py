@@ -222,8 +222,8 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
     if choices is None and isinstance(detail, dict) and not event.get("message"):
         return error_of(detail) or _error_object(detail, event)  # as FastAPI wraps errors
     if choices is None:
-        said = event.get("message") or event.get("detail")
-        if said or "error" in (event.get("object"), event.get("type")):
+        message = event.get("message") or event.get("detail")
+        if message or "error" in (event.get("object"), event.get("type")):
             return _error_object(event, event)
         return None
     for choice in choices if isinstance(choices, list) else ():
@@ -239,12 +239,12 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
 def _error_object(error: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return an error as an object with a message, whatever form it was sent in."""
     if isinstance(error, dict):
-        found = dict(error)
-        if not found.get("message") and found.get("detail"):
-            found["message"] = found.pop("detail")
-        return found
-    beside = {name: context[name] for name in ("code", "type") if context.get(name)}
-    return {"message": error if isinstance(error, str) else repr(error), **beside}
+        result = dict(error)
+        if not result.get("message") and result.get("detail"):
+            result["message"] = result.pop("detail")
+        return result
+    context_fields = {name: context[name] for name in ("code", "type") if context.get(name)}
+    return {"message": error if isinstance(error, str) else repr(error), **context_fields}
 
 
 def _without_null(value: dict[str, Any]) -> dict[str, Any]:

@@ -186,17 +186,17 @@ def _says_anything(completion: Mapping[str, Any]) -> bool:
 _ERROR_KEYS: Final = frozenset({"error", "status", "success", "ok", "message", "code", "meta"})
 
 
-def status_of_error(refusal: ErrorBody, error: Any) -> int:
+def status_of_error(error_body: ErrorBody, error: Any) -> int:
     """Return the HTTP status that an error event stands for; 500 when it reports none."""
-    return _known_status(refusal, error) or FIRST_SERVER_ERROR
+    return _known_status(error_body, error) or FIRST_SERVER_ERROR
 
 
-def _known_status(refusal: ErrorBody, error: Any) -> int | None:
+def _known_status(error_body: ErrorBody, error: Any) -> int | None:
     fields = error if isinstance(error, dict) else {}
     for value in (fields.get("status"), fields.get("status_code"), fields.get("code")):
         if (status := _status_in(value)) is not None:
             return status
-    for name in (refusal.code, fields.get("type")):
+    for name in (error_body.code, fields.get("type")):
         if isinstance(name, str) and name.lower() in _STATUS_OF_CODE:
             return _STATUS_OF_CODE[name.lower()]
     return None
@@ -212,7 +212,7 @@ def _status_in(value: object) -> int | None:
 def error_of_response(
     response: Response,
     request: Request,
-    refusal: ErrorBody,
+    error_body: ErrorBody,
     *,
     attempts: int,
     why_not_repeated: str = "",
@@ -228,18 +228,18 @@ def error_of_response(
         )
     if response.status == PROXY_AUTHENTICATION_REQUIRED:
         return proxy_refused(request)
-    said = refusal.message or "the response gives no reason"
-    code = f", code `{refusal.code}`" if refusal.code else ""
+    reason = error_body.message or "the response gives no reason"
+    code = f", code `{error_body.code}`" if error_body.code else ""
     return status_error_class(response.status)(
         _sentence(
             f"`{request.method} {request.route}` was refused with status {response.status}{code}: "
-            f"{said}",
+            f"{reason}",
             _after(attempts, why_not_repeated),
-            _next_step(response, refusal.code),
+            _next_step(response, error_body.code),
         ),
         status_code=response.status,
-        code=refusal.code,
-        details=refusal.details,
+        code=error_body.code,
+        details=error_body.details,
         request_id=request_id_of(response.headers),
         headers=public_headers(response.headers, secrets),
         retry_after=retry_hint(response.headers, response.status),

@@ -24,7 +24,7 @@ def safe_file_name(name: str, fallback: str | None = None) -> str:
     """Return a safe file name for a name that a server gave.
 
     Of a path the last part is kept; control characters, separators, leading dots and trailing
-    dots and spaces go; names of devices get a `_` in front; it has at most 200 bytes.
+    dots and spaces go; names of devices get a `_` in front; it has at max_bytes 200 bytes.
 
     Args:
         name: The server's name.
@@ -78,5 +78,5 @@ def _shortened(name: str) -> str:
     return _first_bytes(stem, MAX_NAME_BYTES - room).rstrip(". ") + suffix
 
 
-def _first_bytes(text: str, most: int) -> str:
-    return text.encode(errors="replace")[:most].decode(errors="ignore")
+def _first_bytes(text: str, max_bytes: int) -> str:
+    return text.encode(errors="replace")[:max_bytes].decode(errors="ignore")

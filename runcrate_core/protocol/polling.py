@@ -58,7 +58,7 @@ def poll(
     timeout: float | None,
     interval: float,
     longest_interval: float | None = None,
-    what: str,
+    label: str,
     next_step: str,
 ) -> Flow[T]:
     """Request a state repeatedly until it is final.
@@ -70,7 +70,7 @@ def poll(
         timeout: Most seconds to wait; `None` for as long as it takes.
         interval: Seconds between two checks.
         longest_interval: When given, the gap doubles after each check up to so many seconds.
-        what: What is waited for, as the beginning of the error of a timeout.
+        label: Start of the error of a timeout: the resource that is waited for.
         next_step: What to do after a timeout.
 
     Raises:
@@ -100,7 +100,7 @@ def poll(
         if timeout is not None and elapsed >= timeout:
             last = f" (last state: `{seen[-1][0]}`)" if seen else ""
             raise WaitTimeoutError(
-                f"{what} after {elapsed:.0f} s{last}. {next_step}",
+                f"{label} after {elapsed:.0f} s{last}. {next_step}",
                 details=None if state is None else {"last": progress.key(state)},
             )
         left = math.inf if timeout is None else max(timeout - elapsed, MIN_PAUSE_S)

@@ -56,8 +56,8 @@ class RateLimit:
         if "x-ratelimit-limit" not in headers and "x-ratelimit-remaining" not in headers:
             return None
         return cls(
-            limit=_whole(headers.get("x-ratelimit-limit", "")),
-            remaining=_whole(headers.get("x-ratelimit-remaining", "")),
+            limit=_integer(headers.get("x-ratelimit-limit", "")),
+            remaining=_integer(headers.get("x-ratelimit-remaining", "")),
             reset_in_s=reset_in_s(headers),
         )
 
@@ -90,10 +90,10 @@ def reset_in_s(headers: Mapping[str, str]) -> float | None:
     return max(0.0, number - (sent_at.timestamp() if sent_at else time.time()))
 
 
-def _whole(text: str) -> int | None:
+def _integer(text: str) -> int | None:
     text = text.strip()
-    most_digits = 12
-    return int(text) if text.isdecimal() and len(text) <= most_digits else None
+    max_digits = 12
+    return int(text) if text.isdecimal() and len(text) <= max_digits else None
 
 
 class RateLimiter:

@@ -140,8 +140,8 @@ def json_value(response: Response, request: Request) -> Any:
         return valid_json(value) if may_hold_surrogates(response.body) else value
     except (ValueError, RecursionError):
         kind = response.content_type or "no content type"
-        what = "is empty" if not response.body.strip() else f"is not JSON ({kind})"
-        raise malformed(response, request, f"the body {what}") from None
+        problem = "is empty" if not response.body.strip() else f"is not JSON ({kind})"
+        raise malformed(response, request, f"the body {problem}") from None
 
 
 def json_object(response: Response, request: Request) -> dict[str, Any]:

@@ -209,14 +209,14 @@ def error_of_fault(
     }
     match fault.kind:
         case "error_event":
-            refusal = parse_error_body(json.dumps({"error": fault.error}).encode(), secrets)
-            status = status_of_error(refusal, fault.error)
-            said = refusal.message or "no reason given"
+            error_body = parse_error_body(json.dumps({"error": fault.error}).encode(), secrets)
+            status = status_of_error(error_body, fault.error)
+            reason = error_body.message or "no reason given"
             return StreamError(
-                f"{where} failed: {said}. {safe}",
+                f"{where} failed: {reason}. {safe}",
                 status_code=status,
-                code=refusal.code,
-                details=refusal.details,
+                code=error_body.code,
+                details=error_body.details,
                 **about,
             )
         case "truncated":

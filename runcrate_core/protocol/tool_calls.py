@@ -35,14 +35,14 @@ class CallIds:
         body: The request, which distinguishes responses without an identifier.
     """
 
-    __slots__ = ("_body", "_completion_id", "_made", "_messages", "_taken")
+    __slots__ = ("_body", "_completion_id", "_created", "_messages", "_taken")
 
     def __init__(self, completion_id: str = "", messages: Any = (), body: Any = b"") -> None:
         self._completion_id = completion_id
         self._messages = messages
         self._body = body
         self._taken: set[Any] = set()
-        self._made = 0
+        self._created = 0
 
     def of(self, sent: str | None) -> str:
         """Return the identifier of a call that has the given one, or none, from its server."""
@@ -50,8 +50,8 @@ class CallIds:
             # Not random: the next request, which holds it, is the same each time it is recorded.
             if not self._completion_id:
                 self._completion_id = hashlib.sha256(self._body).hexdigest()[:24]
-            sent = f"call_{self._completion_id}_{self._made}"
-            self._made += 1
+            sent = f"call_{self._completion_id}_{self._created}"
+            self._created += 1
         if not self._taken:
             self._taken.update(_call_ids(self._messages))
         unique = unique_call_id(sent, self._taken)

@@ -284,6 +284,6 @@ class Transfer:
         if self.wanted.size is not None and self.received > self.wanted.size:
             raise self.error(f"the file has more than {self.wanted.size} bytes")
 
-    def _too_large(self, what: str) -> ResponseFormatError:
+    def _too_large(self, problem: str) -> ResponseFormatError:
         limit = self.wanted.limit
-        return self.error(f"{what}, more than the limit of {limit}; pass a higher `limit`")
+        return self.error(f"{problem}, more than the limit of {limit}; pass a higher `limit`")

@@ -123,11 +123,11 @@ def most_expensive_for_job(
             "List the instance types and choose another",
         )
     for item in fitting:
-        what = f"the instance type `{item.id}` ({item.gpu_type}), which the job may get,"
-        limits.check_price(item.hourly_rate, what)
+        label = f"the instance type `{item.id}` ({item.gpu_type}), which the job may get,"
+        limits.check_price(item.hourly_rate, label)
         if not limits.allows_gpu(item.gpu_type):
             raise refused(
-                f"{what} has a GPU type that is not allowed", "Name a region or another GPU"
+                f"{label} has a GPU type that is not allowed", "Name a region or another GPU"
             )
     return max(fitting, key=lambda item: (item.hourly_rate or Decimal(), item.id))
 

@@ -181,10 +181,10 @@ def folded(text: str) -> str:
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
-def _whole_number(value: object, name: str, least: int, most: int | None) -> None:
+def _whole_number(value: object, name: str, least: int, maximum: int | None) -> None:
     is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if not is_integer or value < least or (most is not None and value > most):  # type: ignore[operator] # is an int
-        bounds = f"from {least}" if most is None else f"from {least} to {most}"
+    if not is_integer or value < least or (maximum is not None and value > maximum):  # type: ignore[operator] # is an int
+        bounds = f"from {least}" if maximum is None else f"from {least} to {maximum}"
         raise ValueError(f"`{name}` must be a whole number {bounds}, not {value!r}.")
 
 

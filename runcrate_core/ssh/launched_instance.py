@@ -210,18 +210,18 @@ class LaunchedInstance:
         plan = yield from self.guard.plan(
             gpu_type=settings.gpu_type, max_runtime_minutes=lifetime, **settings.options
         )
-        yield from self._tell(f"Launching {plan.describe()}")
+        yield from self._report(f"Launching {plan.describe()}")
         launched = yield from self.guard.launch(plan.token)
         self.instance = yield from instances.wait_until_running(
             launched.id, timeout=settings.wait_timeout, poll_interval=settings.poll_interval
         )
-        yield from self._tell(f"{self.instance.name} runs")
+        yield from self._report(f"{self.instance.name} runs")
         runner = yield from GetRunner()
         self.shell = yield from RunInThread(
             lambda: open_shell(runner, ShellSettings(self.instance.id))
         )
         for command in settings.setup:
-            yield from self._tell(f"Setting up: {command}")
+            yield from self._report(f"Setting up: {command}")
             yield from self._set_up(command)
 
     def _set_up(self, command: str) -> Flow[None]:
@@ -242,7 +242,7 @@ class LaunchedInstance:
             outcome = f"ended with exit code {result.exit_code}"
         raise setup_error(f"The set-up command {outcome}", command, result.exit_code, result.output)
 
-    def _tell(self, line: str) -> Flow[None]:
+    def _report(self, line: str) -> Flow[None]:
         if self._settings.on_status is not None:
             yield InvokeCallback(self._settings.on_status, line)
 

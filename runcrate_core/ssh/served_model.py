@@ -136,7 +136,7 @@ class ServedModel(LaunchedInstance):
         """Launch, start the server, forward its port and wait until it answers."""
         yield from super()._start()
         server = self._server
-        yield from self._tell(f"Starting: {server.command}")
+        yield from self._report(f"Starting: {server.command}")
         # In a session of its own, so that it outlives the command that starts it.
         start = f"setsid nohup bash -c {shlex.quote(server.command)} > {_LOG} 2>&1 & echo $!"
         process = (yield from self._run(start)).output.strip()
@@ -147,7 +147,7 @@ class ServedModel(LaunchedInstance):
             listed = yield from RunInThread(self._list_models)
             if listed is not None:
                 self.models = tuple(model.id for model in listed)
-                yield from self._tell(f"Serving {', '.join(self.models)} at {self.base_url}")
+                yield from self._report(f"Serving {', '.join(self.models)} at {self.base_url}")
                 return
             state = yield from self._run(f"kill -0 {process} 2>/dev/null; echo $?")
             if state.exit_code == 0 and state.output.strip() != "0":
