@@ -14,7 +14,7 @@ from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
 from runcrate_core.protocol.identifiers import is_usable
 from runcrate_core.protocol.reconcile import same
 from runcrate_core.protocol.steps import RunConcurrently, Sleep
-from runcrate_core.spending.money import cost_of_instance, cost_of_job
+from runcrate_core.spending.money import MAX_AMOUNT_USD, cost_of_instance, cost_of_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -152,7 +152,7 @@ def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job
         changes["id"] = resource.id
         if isinstance(resource, Instance) and _is_lingering(resource):
             ledger.lingering.add(entry.name)
-        if cost is not None and cost.is_finite() and cost >= 0:
+        if cost is not None and cost.is_finite() and 0 <= cost < MAX_AMOUNT_USD:
             changes["cost_usd"] = cost
     ledger.note(entry.name, **changes)
 

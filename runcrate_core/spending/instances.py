@@ -12,6 +12,7 @@ from runcrate_core.api import instance_types, instances
 from runcrate_core.api.lifetimes import is_endless
 from runcrate_core.errors import RuncrateError, SpendRefusedError
 from runcrate_core.protocol.json_body import refuse_misspelt, without_none
+from runcrate_core.protocol.reconcile import is_ambiguous
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import cheapest, price_of
@@ -264,7 +265,7 @@ class GuardedInstances:
         try:
             changed = yield from instances.change(instance.id, {"max_runtime_minutes": minutes})
         except RuncrateError as error:
-            if not error.may_have_been_received:
+            if not is_ambiguous(error):
                 yield from self._ledger.run(
                     self._ledger.note, entry.name, max_runtime_minutes=entry.max_runtime_minutes
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runcrate_core.errors import ResponseFormatError, SpendRefusedError
+from runcrate_core.protocol.reconcile import same
 
 if TYPE_CHECKING:
     from runcrate_core.api.instances import Instance
@@ -65,7 +66,7 @@ class Ownership:
                 f"{resource.id!r} is not one of those that were started here (the ledger does not "
                 f"hold it), so it was not {action}. Ask the user."
             )
-        if expected_name is not None and resource.name != expected_name:
+        if not same(expected_name, resource.name):
             raise SpendRefusedError(
                 f"{resource.id!r} has another name than {expected_name!r}, so it was not {action}. "
                 "List the instances and check the identifier."

@@ -191,9 +191,11 @@ LATER = {"Retry-After": "3600"}
         ([{"status": 409}], rc.ConflictError, False),
         ([{"status": 500, "times": 4}], rc.InternalServerError, True),
         ([{"drop_connection": True, "times": None}], rc.APIConnectionError, True),
+        ([{"status": 204, "body": b""}], rc.ResponseFormatError, True),
+        ([{"status": 303, "headers": {"Location": "/x"}}], rc.ResponseFormatError, True),
         ([{"lose_response": True}, {"status": 429, "headers": LATER}], None, True),
     ],
-    ids=["refused", "failed", "cut", "made, and then refused"],
+    ids=["refused", "failed", "cut", "unreadable", "elsewhere", "made, and then refused"],
 )
 def test_a_change_that_may_have_been_made_counts(cloud, guard, faults, error, counts):
     instance = guard.started()

@@ -21,7 +21,7 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core.spending import network_disks
+from runcrate_core.spending import cleanup, network_disks
 from runcrate_core.spending.network_disks import file_system_of
 from tests.core.agents import start
 
@@ -139,6 +139,16 @@ def test_a_damaged_row_allows_nothing(tmp_path, change):
     for use in (ledger.describe, lambda: ledger.reserve(entry("agent-b"), LIMITS)):
         with pytest.raises(rc.ConfigurationError, match="one of its rows is damaged"):
             use()
+
+
+@pytest.mark.parametrize("cost", ["1e300", "-1", "NaN"])
+def test_an_absurd_cost_leaves_the_worst_case(tmp_path, cost):
+    ledger = rc.SpendLedger(tmp_path / "budget.db")
+    ledger.reserve(entry("agent-a"), LIMITS)
+    job = rc.Job.model_construct(id="j-1", status="failed", cost_usd=Decimal(cost))
+    cleanup.record_end(ledger, ledger.entries[0], job)
+    [ended] = ledger.entries
+    assert (ended.state, ended.at_most_usd) == ("ended", 1)
 
 
 def test_a_network_disk_is_recognised(tmp_path, monkeypatch):
