@@ -302,31 +302,34 @@ def probe_finding(probe: Probe) -> Finding:
         return Finding(
             Level.PROBLEM,
             probe.subject,
-            f"{probe.url} did not answer: {probe.failure}",
+            f"{probe.url} did not respond: {probe.failure}",
             "Check the URL, the network, the firewall and the proxy variables.",
         )
     if probe.status in _REDIRECTS:
         return Finding(
             Level.PROBLEM,
             probe.subject,
-            f"{probe.url} answers with a redirect to `{probe.location}`; the key is not sent on",
+            f"{probe.url} redirects to `{probe.location}`; the key is not sent there",
             "Set the URL that it points to, if you trust it.",
         )
     if probe.status in _SERVER_ERRORS:
-        text = f"{probe.url} answers {probe.status}: it fails, or a proxy before it does"
+        text = (
+            f"{probe.url} responds with {probe.status}: the server or a proxy in front of it fails"
+        )
         return Finding(Level.PROBLEM, probe.subject, text, "Try again in a minute.")
     if not probe.is_json and (probe.status <= _LAST_OK or probe.status == _NOT_FOUND):
         return Finding(
             Level.PROBLEM,
             probe.subject,
-            f"{probe.url} answers {probe.status} with something else than JSON: another web server",
+            f"{probe.url} responds with {probe.status} and no JSON: it is another web server",
             "Check the URL and its port.",
         )
     if probe.status <= _LAST_OK or (not probe.with_key and probe.status != _NOT_FOUND):
         how = "with the key" if probe.with_key else "without a key"
-        return Finding(Level.OK, probe.subject, f"{probe.url} answers {probe.status} {how}")
+        return Finding(Level.OK, probe.subject, f"{probe.url} responds with {probe.status} {how}")
     text, advice = _REFUSALS.get(
-        probe.status, (f"answers {probe.status}", "Check the URL: it may be another server's.")
+        probe.status,
+        (f"responds with {probe.status}", "Check the URL: it may be another server's."),
     )
     level = Level.NOTE if probe.status == _OUT_OF_CREDITS else Level.PROBLEM
     return Finding(level, probe.subject, f"{probe.url} {text}", advice)
@@ -334,13 +337,13 @@ def probe_finding(probe: Probe) -> Finding:
 
 _REFUSALS: Final = {
     401: ("does not know the key (401)", f"Make a new key at {KEYS_PAGE}."),
-    402: ("answers that there are no credits (402)", "Top up, or raise the key's budget."),
+    402: ("reports that there are no credits (402)", "Top up, or raise the key's budget."),
     403: (
         "forbids this key to read the balance (403)",
         "Give the key that permission, or continue without it.",
     ),
     404: ("has no such path (404)", "Check the URL: both forms, with and without /v1, work."),
-    429: ("has had too many requests of this key (429)", "Wait a minute."),
+    429: ("received too many requests with this key (429)", "Wait a minute."),
 }
 
 

@@ -21,7 +21,7 @@ from runcrate_core.protocol.polling import CREATION_LAG_S
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow, Now, Sleep
 
-# The server holds a read that finds nothing new; one that it answers at once is spaced out.
+# The server holds a read that finds nothing new; one that returns at once is spaced out.
 EMPTY_READ_GAP_S: Final = 1.0
 SERVER_HOLD_S: Final = 25.0
 # Reads without anything new, once the job has ended.

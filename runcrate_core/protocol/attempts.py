@@ -182,9 +182,9 @@ def _one_attempt(
         reply = yield from exchange(request)
     finally:
         if limiter is not None:
-            answered = reply is not None and not isinstance(reply, TransportFailure)
-            state = RateLimit.read(reply.headers) if answered else None  # type: ignore[union-attr] # answered
-            limiter.release(state, answered=answered, now=policy.clock())
+            responded = reply is not None and not isinstance(reply, TransportFailure)
+            state = RateLimit.read(reply.headers) if responded else None  # type: ignore[union-attr] # responded
+            limiter.release(state, responded=responded, now=policy.clock())
     logs = logger.isEnabledFor(logging.DEBUG)
     if context.on_request is None and not logs:
         return reply
@@ -217,7 +217,7 @@ def _finds_nothing(request: Request, reply: object) -> bool:
 def may_have_acted(reply: Response | TransportFailure, error_code: str) -> bool:
     """Return whether the API may have acted on a request that failed so.
 
-    A gateway answers 408 and 5xx for a request that the API behind it still handles; a conflict
+    A gateway returns 408 and 5xx for a request that the API behind it still handles; a conflict
     of keys says that the first request with the key is being handled.
     """
     match reply:

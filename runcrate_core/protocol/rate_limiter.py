@@ -110,7 +110,7 @@ class RateLimiter:
     def start_again(self) -> None:
         """Forget everything, as in a child process: the parent's calls never end there."""
         self._lock = threading.Lock()
-        self._answered = False
+        self._responded = False
         self._in_flight = 0
         self._remaining: int | None = None
         self._limit: int | None = None
@@ -126,7 +126,7 @@ class RateLimiter:
                 called for these only, as the operating system gives the numbers.
         """
         with self._lock:
-            if not self._answered and self._in_flight >= UNKNOWN_LIMIT_IN_FLIGHT:
+            if not self._responded and self._in_flight >= UNKNOWN_LIMIT_IN_FLIGHT:
                 return FIRST_RESPONSE_POLL_S * (1 + random())
             if self._remaining is not None:
                 if now >= self._resets_at:
@@ -139,17 +139,17 @@ class RateLimiter:
             self._in_flight += 1
             return 0.0
 
-    def release(self, state: RateLimit | None, *, answered: bool, now: float) -> None:
+    def release(self, state: RateLimit | None, *, responded: bool, now: float) -> None:
         """Release a call that was acquired.
 
         Args:
             state: State from the response headers, if any.
-            answered: Whether there was a response at all.
+            responded: Whether there was a response at all.
             now: Present time.
         """
         with self._lock:
             self._in_flight -= 1
-            self._answered = self._answered or answered
+            self._responded = self._responded or responded
             if state is None or state.remaining is None or state.reset_in_s is None:
                 return
             if state.reset_in_s > MAX_WINDOW_S:

@@ -133,7 +133,7 @@ class ServedModel(LaunchedInstance):
         check_waiting(server.start_timeout, _POLL_S)
 
     def _start(self) -> Flow[None]:
-        """Launch, start the server, forward its port and wait until it answers."""
+        """Launch, start the server, forward its port and wait until it responds."""
         yield from super()._start()
         server = self._server
         yield from self._report(f"Starting: {server.command}")
@@ -154,7 +154,7 @@ class ServedModel(LaunchedInstance):
                 yield from self._give_up("The server ended before it served")
             if (yield from Now()) >= deadline:
                 yield from self._give_up(
-                    f"The server did not answer within {server.start_timeout:g} seconds"
+                    f"The server did not respond within {server.start_timeout:g} seconds"
                 )
             yield Sleep(_POLL_S)
 
@@ -166,7 +166,7 @@ class ServedModel(LaunchedInstance):
         raise setup_error(outcome, self._server.command, None, log.output)
 
     def _list_models(self) -> list[Model] | None:
-        """Return what the server serves; `None` while it does not answer."""
+        """Return what the server serves; `None` while it does not respond."""
         with Runcrate(
             SERVED_KEY, inference_url=self.base_url, timeout=_PROBE_TIMEOUT_S, max_retries=0
         ) as client:

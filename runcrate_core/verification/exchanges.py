@@ -98,7 +98,7 @@ class Exchanges:
         return response is not None and response.status in _NOT_OFFERED
 
     def is_redirected(self, name: str) -> bool:
-        """Report whether a probe was answered with a redirect."""
+        """Report whether a probe was redirected."""
         response = self.response(name)
         return response is not None and response.status in _REDIRECTS
 

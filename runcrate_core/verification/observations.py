@@ -44,7 +44,7 @@ def status_of(name: str) -> Callable[[Exchanges], str | None]:
 
 
 def host(name: str) -> Callable[[Exchanges], str | None]:
-    """Return an observation of whether a host answers itself or redirects."""
+    """Return an observation of whether a host responds itself or redirects."""
 
     def observe(exchanges: Exchanges) -> str | None:
         response = exchanges.response(name)
@@ -259,7 +259,7 @@ def stream_end(exchanges: Exchanges) -> str | None:
 
 
 def tool_call(exchanges: Exchanges) -> str | None:
-    """Return how a forced tool call is answered."""
+    """Return the form of the response to a forced tool call."""
     response = exchanges.response("chat_tools")
     if response is None or _says_nothing(response):
         return None

@@ -75,7 +75,7 @@ def verify(
         models: Model ids by kind (`chat`, `embedding`, ...), instead of the cheapest known ones.
 
     Raises:
-        ConfigurationError: The service does not answer, or does not accept the key.
+        ConfigurationError: The service does not respond, or does not accept the key.
         SpendRefusedError: An estimate exceeds the limit or was not confirmed.
         AmbiguousLaunchError: The response to the launch was lost; the message names the instance.
     """
@@ -118,7 +118,7 @@ def _check_reachable(exchanges: Exchanges) -> None:
     failures = [reply for reply in replies if isinstance(reply, TransportFailure)]
     if len(failures) == len(replies):
         raise ConfigurationError(
-            f"The service does not answer: {failures[0].failure.value}. Nothing was verified. "
+            f"The service does not respond: {failures[0].failure.value}. Nothing was verified. "
             "Check the URLs with `runcrate doctor`."
         )
     statuses = {reply.status for reply in replies if not isinstance(reply, TransportFailure)}

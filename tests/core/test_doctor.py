@@ -113,7 +113,7 @@ def test_of_a_proxy_only_the_host_is_shown():
         (403, True, Level.PROBLEM, "forbids"),
         (404, True, Level.PROBLEM, "no such path"),
         (418, True, Level.PROBLEM, "418"),
-        (301, False, Level.PROBLEM, "redirect to `runcrate.example`"),
+        (301, False, Level.PROBLEM, "redirects to `runcrate.example`"),
         (503, False, Level.PROBLEM, "503"),
     ],
 )

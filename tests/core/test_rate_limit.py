@@ -37,7 +37,7 @@ def test_before_the_first_response_only_so_many_go_out(answered, go_out):
     limiter = RateLimiter()
     assert [wait_of(limiter) for _ in range(50)] == [0.0] * 50
     assert 0 < wait_of(limiter) < 0.1
-    limiter.release(None, answered=answered, now=0.0)
+    limiter.release(None, responded=answered, now=0.0)
     assert [wait_of(limiter) for _ in range(go_out)] == [0.0] * go_out
     assert (wait_of(limiter) > 0) is not answered
 
@@ -61,17 +61,17 @@ def test_a_spent_window_is_waited_for(under_way, state, waits):
     limiter = RateLimiter()
     for _ in range(under_way):
         wait_of(limiter)
-    limiter.release(state, answered=True, now=0.0)
+    limiter.release(state, responded=True, now=0.0)
     assert [(now, wait_of(limiter, now)) for now, _ in waits] == waits
 
 
 def test_a_new_window_replaces_the_old_one():
     limiter = RateLimiter()
     wait_of(limiter)
-    limiter.release(RateLimit(10, 0, 5.0), answered=True, now=0.0)
+    limiter.release(RateLimit(10, 0, 5.0), responded=True, now=0.0)
     assert (wait_of(limiter), wait_of(limiter, draw=1.0)) == (5.0, 5.25)
     assert wait_of(limiter, 5.0) == 0.0
-    limiter.release(RateLimit(10, 0, 20.0), answered=True, now=5.0)  # it ends before it was to
+    limiter.release(RateLimit(10, 0, 20.0), responded=True, now=5.0)  # it ends before it was to
     assert wait_of(limiter, 6.0) == 19.0
 
 

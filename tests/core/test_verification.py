@@ -179,7 +179,7 @@ def test_an_interrupted_launch_leaves_nothing_running(cloud, client, monkeypatch
 
 def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(cloud):
     for client, problem in (
-        (new_client("http://127.0.0.1:9"), "does not answer"),
+        (new_client("http://127.0.0.1:9"), "does not respond"),
         (new_client(cloud.base_url, key="rc_live_unknown"), "does not accept this key"),
     ):
         with client, pytest.raises(rc.ConfigurationError, match=problem):
