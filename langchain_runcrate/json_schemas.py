@@ -29,7 +29,7 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Schema = dict[str, Any]
 
@@ -49,18 +49,33 @@ def function_of(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
         tool: A Pydantic class, a `TypedDict`, a Python function, a `BaseTool`, or a dict in the
             form of OpenAI, Anthropic or JSON schema.
         strict: Whether arguments must follow the schema exactly; not sent if `None`.
+
+    Raises:
+        ValueError: The parameters are no JSON schema.
     """
     if isinstance(tool, dict):
         inner = tool.get("function", tool.get("json_schema"))
         tool = _with_root(copy.deepcopy(inner if isinstance(inner, dict) else tool))
+        if "name" in tool and "schema" in tool:  # a response format
+            tool["parameters"] = tool.pop("schema")
     schema = _schema_of(tool)
     if schema is not None and _is_recursive(schema):
         function = _recursive_function(tool, schema)
     else:
         function = convert_to_openai_function(_without_qualifiers(tool, {}))
-    parameters = _portable(function.get("parameters") or {"type": "object"})
+    parameters = _portable(_parameters_of(function) or {"type": "object"})
     function["parameters"] = in_object(parameters) if is_root_model(tool) else parameters
     return strict_function(function, strict)
+
+
+def _parameters_of(function: Mapping[str, Any]) -> Schema | None:
+    parameters = function.get("parameters")
+    if parameters is None or isinstance(parameters, dict):
+        return parameters
+    raise ValueError(
+        f"The parameters of the tool {function.get('name')!r} must be a JSON schema as a dict, "
+        f"not a `{type(parameters).__name__}`. Nothing was sent."
+    )
 
 
 def in_object(schema: Schema) -> Schema:
@@ -78,7 +93,7 @@ def strict_function(function: dict[str, Any], strict: bool | None) -> dict[str, 
         return function
     if not strict:
         return {**function, "strict": False}
-    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    parameters = _parameters_of(function) or {"type": "object", "properties": {}}
     return {**function, "parameters": closed(parameters), "strict": True}
 
 
@@ -171,7 +186,8 @@ def _schema_of(tool: Any) -> Schema | None:
             include_injected=False,
         )
     if isinstance(tool, dict):
-        return tool
+        # A function's references are those of its parameters, which stay as they are.
+        return None if tool.keys() & {"input_schema", "parameters"} else tool
     try:
         if isinstance(tool, type) and issubclass(tool, BaseModel):
             return _with_root(tool.model_json_schema())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 Method = Literal["function_calling", "json_mode", "json_schema"]
+# Types of JSON schemas that a response of no method has.
+_NO_OBJECTS: Final = ("array", "boolean", "integer", "null", "number", "string")
 METHODS: Final = ("function_calling", "json_mode", "json_schema")
 
 
@@ -68,6 +70,11 @@ def structured_output_plan(
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, not {method!r}.")
     if schema is None and method != "json_mode":
         raise ValueError("A schema is needed, except with `method='json_mode'`.")
+    if isinstance(schema, dict) and schema.get("type") in _NO_OBJECTS:
+        raise ValueError(
+            f"The response is an object, so the JSON schema cannot be of type {schema['type']!r}. "
+            "Make it a property of an object."
+        )
     chosen = method or _default_method(profile)
     if chosen == "json_mode" and method is None:
         warnings.warn(

@@ -70,6 +70,7 @@ def test_keys_of_a_dict_that_may_be_left_out(method):
     for given in (OptionalKeys, *formats, wrapped, {"type": "function", "function": formats[1]}):
         with ScriptedServer(reply) as server:
             assert chat(server).with_structured_output(given, method=method).invoke("x") == said
+        assert "topic" in str(server.received[0].json)
 
 
 class JokeDict(TypedDict):
@@ -271,6 +272,7 @@ def test_other_tools_may_be_called_first():
         ({"schema": Joke, "method": "magic"}, "one of function_calling, json_mode, json_schema"),
         ({"method": "json_schema"}, "schema is needed"),
         ({"schema": {"properties": {}}}, "must have a top-level 'title'"),
+        ({"schema": {"title": "Jokes", "type": "array"}}, "cannot be of type 'array'"),
         *(
             ({"schema": odd}, r"use Pydantic's `RootModel")
             for odd in (list[Joke], int, Joke | None)

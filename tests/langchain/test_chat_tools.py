@@ -287,3 +287,27 @@ def test_odd_members_of_a_message_do_not_lose_it(ask, output_version, odd):
     assert message.text == "Hi"
     assert message.content_blocks[0]["type"] == "text"
     assert message.tool_calls == []
+
+
+TREE = {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}}
+
+
+@pytest.mark.parametrize("wrong", [None, ["x"], "x", True])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda schema: {"name": "f", "parameters": schema},
+        lambda schema: {"name": "f", "input_schema": schema},
+        lambda schema: {"type": "function", "name": "f", "parameters": schema},
+        lambda schema: {"type": "function", "function": {"name": "f", "parameters": schema}},
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "f", "schema": schema}},
+    ],
+)
+def test_tools_that_refer_to_themselves_are_taken_and_no_others_but_schemas(form, wrong):
+    for strict in (None, True):
+        [tool] = wire_tools([form(TREE)], strict=strict)
+        sent = tool["function"]["parameters"]
+        assert (tool["function"]["name"], sent["properties"]) == ("f", TREE["properties"])
+    if wrong is not None:
+        with pytest.raises(ValueError, match="tool 'f' must be a JSON schema as a dict"):
+            wire_tools([form(wrong)], strict=True)
