@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runcrate_core.spending.money import cents
+from runcrate_core.spending.money import MAX_AMOUNT_USD, cents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,8 +25,10 @@ def known(**fields: Any) -> dict[str, Any]:
 
 
 def amount(value: Decimal | None) -> float | None:
-    """Return USD as a JSON number."""
-    return None if value is None else round(float(value), _DIGITS)
+    """Return USD as a JSON number; `None` for what is no amount and JSON has no number for."""
+    if value is None or not value.is_finite() or abs(value) > MAX_AMOUNT_USD:
+        return None
+    return round(float(value), _DIGITS)
 
 
 def moment(value: datetime | None) -> str | None:

@@ -303,6 +303,12 @@ def test_long_logs_keep_their_end_and_lose_the_key_of_the_client(cloud, both):
     assert "log" not in later
 
 
+def test_a_price_that_json_has_no_number_for_is_left_out(scripted):
+    item = b'{"data": {"id": "i", "name": "n", "cost_per_hour": 1' + b"0" * 400 + b"}}"
+    _, both = scripted(Reply(body=[item]))
+    assert "usd_per_hour" not in Box(both)("get_instance", instance_id="i")
+
+
 def test_logs_are_read_page_by_page(scripted):
     """Each page repeats the end of the one before it."""
     chunks = [{"seq": number, "text": f"{number}\n"} for number in range(30)]
