@@ -10,14 +10,13 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from llama_index.core.tools.types import ToolMetadata
+from llama_index.core.tools.types import BaseTool, ToolMetadata
 
 from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llama_index.core.tools.types import BaseTool
     from pydantic import BaseModel
 
 _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
@@ -58,6 +57,21 @@ def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of tools in the service's form."""
     functions = [tool.get("function") for tool in tools]
     return [str(each["name"]) for each in functions if isinstance(each, dict) and "name" in each]
+
+
+def own_names_of(tools: Sequence[Any]) -> list[str]:
+    """Return the names of LlamaIndex's tools.
+
+    Raises:
+        TypeError: Something else is among them.
+    """
+    for tool in tools:
+        if not isinstance(tool, BaseTool):
+            raise TypeError(
+                "The tools of a call are all tools of LlamaIndex or all dicts in the service's "
+                f"form, but a `{type(tool).__name__}` is among them. Nothing was sent."
+            )
+    return [tool.metadata.get_name() for tool in tools]
 
 
 def are_of_program(tools: Sequence[BaseTool]) -> bool:

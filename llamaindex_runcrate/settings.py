@@ -12,7 +12,12 @@ from llamaindex_runcrate.clients import CONNECTION, Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.react_steps import asks_for_steps
 from llamaindex_runcrate.responses import ResponseContext
-from llamaindex_runcrate.schemas import names_of
+from llamaindex_runcrate.schemas import (
+    names_of,
+    own_names_of,
+    wire_tool_choice,
+    wire_tools,
+)
 from llamaindex_runcrate.tool_calls import NO_NAMES
 from runcrate_core import ModelInfo
 from runcrate_core.toolkit import ToolNames, is_large
@@ -172,6 +177,13 @@ class ChatSettings(Connected):
             for name in _OF_TOOLS:
                 request.pop(name, None)
         tools = request.get("tools") or ()
+        if not all(isinstance(tool, dict) for tool in tools):
+            own_names = own_names_of(tools)
+            tools = request["tools"] = wire_tools(
+                tools, names=ToolNames(own_names), strict=self.strict
+            )
+            choice = wire_tool_choice(request.get("tool_choice"), names=ToolNames(own_names))
+            request["tool_choice"] = choice
         names = ToolNames(own_names or names_of(tools)) if tools else NO_NAMES
         if not self.include_usage:
             request.setdefault("stream_options", None)

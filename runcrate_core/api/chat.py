@@ -6,7 +6,7 @@ with OpenAI's and passes unknown fields on to the model's provider (seed 003).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
@@ -123,6 +123,7 @@ def completion_params(
         extra: Any other field, passed on to the model's provider (seed 003).
 
     Raises:
+        TypeError: `messages` is not a list of messages; nothing was sent.
         ValueError: A value is not JSON; nothing was sent.
         APIStatusError: The API refused (`NotFoundError` for an unknown model, ...).
         APIConnectionError: There was no response.
@@ -165,7 +166,16 @@ def completion_params(
 
 
 def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
-    """Return the messages with those of earlier responses as the fields that they came with."""
+    """Return the messages with those of earlier responses as the fields that they came with.
+
+    Raises:
+        TypeError: They are no list.
+    """
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
+        raise TypeError(
+            f"`messages` must be a list of messages, not a `{type(messages).__name__}`, such as "
+            '`[{"role": "user", "content": "..."}]`. Nothing was sent.'
+        )
     return [
         message.to_dict() if isinstance(message, ChatMessage) else message for message in messages
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from runcrate_core.protocol.json_body import encode_json
 from runcrate_core.protocol.timeouts import Timeout, TimeoutLike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class Surface(Enum):
@@ -208,6 +209,11 @@ def header_pairs(headers: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
     Raises:
         ValueError: A name or value is not one line of printable text. The value is not shown.
     """
+    if not isinstance(headers, Mapping):
+        raise ValueError(  # noqa: TRY004 - as of other bad headers
+            f"Headers must be a dict of names and values, not a `{type(headers).__name__}`. "
+            "Nothing was sent."
+        )
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ValueError(  # noqa: TRY004 - callers handle every bad header as one class

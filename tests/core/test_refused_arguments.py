@@ -47,6 +47,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.uploads.upload", {"source": ".", "include": "*.env"}, "is a list of patterns"),
     ("jobs.uploads.upload", {"source": ".", "exclude": "data"}, "is a list of patterns"),
     ("jobs.uploads.upload", {"source": Path("none")}, "neither a directory nor"),
+    *(
+        ("chat.completions.create", {"model": "m", "messages": odd}, "must be a list of messages")
+        for odd in ("Hello", {"role": "user", "content": "Hello"}, 5)
+    ),
+    ("embeddings.create", {"model": "e", "input": "x", "extra_headers": [("a", "b")]}, "be a dict"),
     ("embeddings.create", {"model": "e", "input": ""}, "`input` is empty"),
     ("embeddings.create", {"model": "e", "input": []}, "`input` is empty"),
     *(

@@ -299,3 +299,18 @@ async def test_a_call_of_an_odd_function_is_not_run(made_llm, service, way, func
     [selection] = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
     assert (last.message.content, selection.tool_id) == ("Hi", "a")
     assert selection.tool_name not in ("look", "True")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_tools_of_llamaindex_are_taken_by_plain_calls_too(made_llm, service, way):
+    service.will_say(completion(calls=[("a", "my_look", A_TEXT)]))
+    llm, tools = made_llm(), [FunctionTool.from_defaults(look, name="my.look")]
+    *_, last = await ask(llm, way, "x", tools=tools, tool_choice="my.look")
+    [tool] = service.last["tools"]
+    assert tool["function"]["name"] == "my_look"
+    assert service.last["tool_choice"]["function"] == {"name": "my_look"}
+    [selection] = llm.get_tool_calls_from_response(last)
+    assert (selection.tool_name, selection.tool_kwargs) == ("my.look", A)
+    for wrong in ([5], [tool, *tools]):
+        with pytest.raises(TypeError, match="all tools of LlamaIndex or all dicts"):
+            await ask(llm, way, "x", tools=wrong)
