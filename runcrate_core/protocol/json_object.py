@@ -47,8 +47,6 @@ class JsonObject(dict[str, Any]):
         super().__init_subclass__()
         hints = get_type_hints(cls)
         for name in cls.__annotations__:
-            if hasattr(dict, name):
-                raise TypeError(f"`{cls.__name__}.{name}` would hide the method of dict.")
             setattr(cls, name, _member(name, hints[name], cls.__dict__.get(name)))
 
     # Hidden from type checkers, so that they report names that are not declared.

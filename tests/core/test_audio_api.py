@@ -12,7 +12,6 @@ from functools import partial
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.api.notebook import player_bundle
 from tests.servers import Reply, raw_reply
 
 KOKORO = "hexgrad/Kokoro-82M"
@@ -182,8 +181,3 @@ def test_a_file_that_changes_while_it_is_sent(scripted, tmp_path, length):
     else:
         with pytest.raises(OSError, match="became shorter while it was sent"):
             call()
-
-
-def test_players_are_for_what_browsers_play():
-    assert "<video" in player_bundle(b"x", "video/webm", "p")["text/html"]
-    assert player_bundle(b"x", "text/html", "p") == {"text/plain": "p"}

@@ -5,19 +5,12 @@ from decimal import Decimal
 import pytest
 
 from runcrate_core.protocol.chat_types import (
-    ChatCompletionChunk,
     error_of,
     extract_cost,
     extract_reasoning,
     extract_usage,
     usage_details,
 )
-
-
-def test_chunk_without_anything():
-    chunk = ChatCompletionChunk()
-    assert (chunk.object, chunk.choices) == ("chat.completion.chunk", [])
-    assert (chunk.id, chunk.model, chunk.usage) == ("", "", None)
 
 
 @pytest.mark.parametrize(

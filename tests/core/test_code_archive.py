@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcrate_core.io.code_archive import make_archive, new_archive_file, scan, write_archive
-from runcrate_core.protocol.code_archive import Choice, Entry, Kind, in_archive_order
+from runcrate_core.protocol.code_archive import Choice, Entry, Kind
 
 ALL = Choice()
 
@@ -68,11 +68,6 @@ LINK = "it is a link, which may lead out of the directory"
 )
 def test_code_is_packed_and_what_is_excluded_or_not_code_is_not(entry, choice, reason):
     assert choice.reason_to_skip(entry) == reason
-
-
-def test_a_folder_comes_before_what_only_sorts_like_it():
-    ordered = in_archive_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
-    assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
 
 
 def write(folder: Path, *names: str) -> Path:

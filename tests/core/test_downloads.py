@@ -177,6 +177,7 @@ UNTAGGED = [{"etag": 'W/"one"'}, {"etag": ""}, {"accept_ranges": "none"}]
         ([cut(), whole(OTHER, etag='"two"')], OTHER),
         ([cut(), whole()], DATA),
         ([cut(), rest(HALF + 1), whole()], DATA),
+        ([cut(), rest(HALF - 1), whole()], DATA),
         ([cut(), rest(content_range="nonsense"), whole()], DATA),
         ([cut(), rest(content_range=OTHER_TOTAL), whole()], DATA),
         ([cut(), rest(etag='"two"', data=OTHER), whole(OTHER, etag='"two"')], OTHER),
@@ -198,6 +199,7 @@ def test_50_what_does_not_fit_is_started_again_once(download, replies, result):
     else:
         digest = hashlib.sha256(result).hexdigest()
         assert download(*replies, sha256=digest).read_bytes() == result
+        assert download.server.sent == len(replies)
         assert download.alone()
 
 

@@ -33,7 +33,8 @@ def test_a_body_that_drips_has_an_end(failure, status, kind, timeout):
 def test_a_head_that_drips_has_an_end(failure):
     dripping, began = Reply(json={}, drip_s=0.05), time.monotonic()
     late = r"not complete after 0\.6 s"
-    failure(rc.APITimeoutError, dripping, match=late, timeout=0.2, max_retries=0)
+    error = failure(rc.APITimeoutError, dripping, match=late, timeout=0.2, max_retries=0)
+    assert isinstance(error, TimeoutError)
     assert time.monotonic() - began < 3
 
 

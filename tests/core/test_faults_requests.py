@@ -119,16 +119,3 @@ def test_16_a_redirect_is_never_followed(failure, status):
         error = failure(rc.ResponseFormatError, moved, match="redirect")
         assert other.sent == 0
     assert "signature" not in str(error)
-
-
-def test_an_unreachable_host_is_a_connection_error(at):
-    with pytest.raises(rc.APIConnectionError) as caught:
-        at("http://127.0.0.1:9", max_retries=1)("instances.list")
-    assert isinstance(caught.value, ConnectionError)
-    assert (caught.value.may_have_been_received, caught.value.attempts) == (False, 2)
-
-
-def test_silence_is_a_timeout_error(failure):
-    silent = Reply(body=[b"{", 5.0], end="hold")
-    error = failure(rc.APITimeoutError, silent, timeout=0.2, max_retries=0)
-    assert isinstance(error, TimeoutError)

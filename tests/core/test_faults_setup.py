@@ -147,7 +147,7 @@ WRONG: dict[str, list[Any]] = {
     "inference_url": [object()],
     "default_headers": [
         *({"x": 5}, {"x": None}, {"x": b"y"}, {5: "y"}, "x: y", 5),
-        *({"x": "a\r\nrc_live_test: c"}, {"a b": "c"}, {"": "c"}),
+        *({"x": "a\r\nrc_live_test: c"}, {"a b": "c"}, {"": "c"}, {"x": "rc_live_test ä"}),
     ],
     "environment": [5, "a\nb"],
     "timeout": ["5", object(), -1, 0, math.nan, True],

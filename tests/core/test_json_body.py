@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,16 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.protocol.json_body import encode_json, without_none
-from runcrate_core.protocol.request import (
-    RetrySafety,
-    Surface,
-    header_pairs,
-    json_request,
-    money,
-    query_pairs,
-    timestamp,
-)
+from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request, money
 from tests.json_values import TEXTS, json_values
 
 
@@ -56,33 +48,6 @@ def test_47_what_json_cannot_express_is_named(body, problem):
         encode_json(body)
     assert "Nothing was sent" in str(caught.value)
     assert caught.value.__context__ is None  # a codec's error would hold the whole body
-
-
-def test_none_means_not_sent():
-    assert without_none(a=None, b=0, c=False, d="") == {"b": 0, "c": False, "d": ""}
-
-
-def test_query_parameters_are_text_and_may_repeat():
-    query = {"a": None, "b": True, "c": 3, "d": 1.5, "tag": ["x:1", "y:2"]}
-    tags = ("tag", "x:1"), ("tag", "y:2")
-    assert query_pairs(query) == (("b", "true"), ("c", "3"), ("d", "1.5"), *tags)
-
-
-@pytest.mark.parametrize("headers", [{"x": "a\nb"}, {"x y": "a"}, {"": "a"}, {"x": "ä"}])
-def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers):
-    with pytest.raises(ValueError, match="header") as caught:
-        header_pairs(headers)
-    assert "a\nb" not in str(caught.value)
-
-
-def test_47_a_moment_is_sent_in_utc_and_refused_without_time_zone():
-    berlin = timezone(timedelta(hours=1))
-    moment = datetime(2026, 11, 21, 11, 0, 0, 5000, berlin)
-    assert timestamp(moment, "run_at") == "2026-11-21T10:00:00.005Z"
-    assert timestamp(datetime(2026, 1, 1, tzinfo=UTC), "x") == "2026-01-01T00:00:00.000Z"
-    assert timestamp("2026-11-21T11:00:00+01:00", "x") == "2026-11-21T10:00:00.000Z"
-    with pytest.raises(ValueError, match="`run_at` has no time zone"):
-        timestamp(datetime(2026, 1, 1), "run_at")  # noqa: DTZ001 - the mistake
 
 
 def test_money_is_sent_as_a_number():

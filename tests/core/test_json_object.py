@@ -87,10 +87,3 @@ def test_plain_copy_shares_nothing():
     assert plain == PARSED
     plain["leaves"][0]["text"] = "changed"
     assert value.leaves[0].text == "b"
-
-
-def test_member_may_not_hide_a_method_of_dict():
-    with pytest.raises(TypeError, match="items"):
-
-        class Bad(JsonObject):
-            items: int
