@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.__main__ import Process
 from benchmarks.figures import OURS
+from benchmarks.load import with_load
 from benchmarks.page import with_figures
 from benchmarks.plot import plot
 from benchmarks.report import FOLDER, PAGE, PLOT
@@ -19,40 +20,35 @@ from benchmarks.whole_calls import COUNTED, PEERS, with_whole_calls
 MOST_GROWTH = 1.05
 
 
-@pytest.fixture(scope="module")
-def results() -> list[dict[str, Any]]:
-    measured: list[dict[str, Any]] = json.loads((FOLDER / "results.json").read_text())["results"]
-    return measured
+def measured(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-def test_the_page_has_the_figures_of_the_results(results: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("name", "updated", "row"),
+    [
+        ("results", with_figures, "| LangChain, text, sync |"),
+        ("whole_calls", with_whole_calls, "| LangChain call, beside a model on raw httpx |"),
+        ("load", with_load, "| 2,000 async chats at once, 0.5 s each | 2,000 | 0 |"),
+    ],
+)
+def test_the_page_has_the_figures_of_the_results(name: str, updated: Any, row: str) -> None:
     page = PAGE.read_text()
-    assert with_figures(page, results) == page
-    assert "| LangChain, text, sync |" in page
+    assert updated(page, measured(name)["results"]) == page
+    assert row in page
 
 
-def test_the_plot_is_of_the_results(results: list[dict[str, Any]]) -> None:
-    assert PLOT.read_text() == plot(results)
-
-
-def whole_calls() -> dict[str, Any]:
-    measured: dict[str, Any] = json.loads((FOLDER / "whole_calls.json").read_text())
-    return measured
-
-
-def test_the_page_has_the_figures_of_whole_calls() -> None:
-    page = PAGE.read_text()
-    assert with_whole_calls(page, whole_calls()["results"]) == page
-    assert "| LangChain call, beside a model on raw httpx |" in page
+def test_the_plot_is_of_the_results() -> None:
+    assert PLOT.read_text() == plot(measured("results")["results"])
 
 
 @pytest.mark.skipif(
-    whole_calls()["python"].split(".")[:2] != [str(part) for part in sys.version_info[:2]],
+    measured("whole_calls")["python"].rpartition(".")[0] != "{}.{}".format(*sys.version_info),
     reason="another version of Python makes other function calls",
 )
 def test_no_call_makes_more_function_calls_than_the_page_says() -> None:
     """Fails when a count grows by more than 5 %: run `python -m benchmarks --calls` then."""
-    rows = whole_calls()["results"]
+    rows = measured("whole_calls")["results"]
     said = {(row["title"], row["candidate"]): row.get("calls") for row in rows}
     folder = FOLDER.parent
     grown = {}
@@ -74,5 +70,5 @@ def test_no_call_makes_more_function_calls_than_the_page_says() -> None:
 def test_the_time_of_an_import_is_measured() -> None:
     task = {"kind": "import", "candidate": OURS["core"], "url": "", "before": "import httpx"}
     with Process(sys.executable, str(FOLDER.parent / "worker.py")) as worker:
-        measured = worker.ask({**task, "line": "from runcrate_core import Runcrate"})
-    assert measured["milliseconds"] > 0
+        response = worker.ask({**task, "line": "from runcrate_core import Runcrate"})
+    assert response["milliseconds"] > 0

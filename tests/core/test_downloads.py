@@ -149,6 +149,7 @@ ERRORS: dict[str, tuple[Reply, type[Exception], str, dict[str, Any]]] = {
     "52 longer": (UNSIZED, rc.ResponseFormatError, "more than 10 bytes", {"size": 10}),
     "a page": (raw_reply(b"<html>", "text/html"), rc.ResponseFormatError, "not video", VIDEO),
     "JSON": (raw_reply(b'{"a": 1}'), rc.ResponseFormatError, "not video", VIDEO),
+    "a sound": (raw_reply(b"ID3\x04", "video/mp4"), rc.ResponseFormatError, "not video", VIDEO),
     "an image": (raw_reply(PNG, "video/mp4"), rc.ResponseFormatError, "not video", VIDEO),
     "an empty body": (raw_reply(b"", "video/mp4"), rc.ResponseFormatError, "it is empty", VIDEO),
 }

@@ -25,6 +25,8 @@ def test_a_proxy_that_refuses_credentials_is_named(at, monkeypatch):
         with pytest.raises(rc.ConfigurationError, match="407") as caught:
             at(FAR)("instances.list")
         assert proxy.sent == 1
+        with pytest.raises(rc.ConfigurationError, match="407"):  # as from a client of the program
+            at(proxy.url)("instances.list")
     assert "secret" not in str(caught.value)
 
 

@@ -274,14 +274,6 @@ def test_an_unusable_directory_is_found_before_anything_is_paid_for(make, kind, 
     assert make.sent == []
 
 
-@pytest.mark.parametrize("given", [{}, {"prompt": "x", "video_id": "y"}])
-def test_a_video_is_either_new_or_an_earlier_one(given):
-    with pytest.raises(ValidationError) as caught:
-        rt.VideoArguments(**given)
-    text = rt.explain_media_failure(caught.value) or ""
-    assert text.startswith("The arguments are wrong: Give either `prompt` for a new video or")
-
-
 def test_arguments_are_strict_and_empty_text_counts_as_not_given():
     """Models fill every field of a schema, and write nothing into those that they do not mean."""
     video = rt.VideoArguments(prompt="Waves", video_id="", image=" ")
@@ -295,6 +287,7 @@ def test_arguments_are_strict_and_empty_text_counts_as_not_given():
         (rt.ImageArguments, {"prompt": "x", "path": ""}),
         (rt.ImageArguments, {"prompt": "x", "path": "/etc/passwd"}),
         (rt.SpeechArguments, {"text": "  "}),
+        (rt.VideoArguments, {"prompt": "x", "video_id": "y"}),
     ):
         with pytest.raises(ValidationError):
             model(**wrong)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import time
 import traceback
 
 import pytest
@@ -56,16 +55,6 @@ def test_the_shape_of_a_secret_is_taken_out(secret):
 )
 def test_passwords_and_queries_of_addresses_are_taken_out(text, shown):
     assert redact(text) == shown
-
-
-@pytest.mark.parametrize(
-    "piece", ["http://", "-eyJ", "a.eyJ", "bearer ", "-----BEGIN", "://a:", "sk-"]
-)
-@pytest.mark.parametrize("end", ["", ".aaaaaa", ".aaaaaa."])
-def test_no_text_takes_long_to_redact(piece, end):
-    started = time.process_time()
-    redact(piece * (262_144 // len(piece)) + end)
-    assert time.process_time() - started < 3
 
 
 def test_exact_secrets_and_nested_values_are_taken_out():

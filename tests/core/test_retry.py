@@ -114,17 +114,6 @@ def test_03_a_date_of_any_form_is_utc_in_any_time_zone(monkeypatch, date, zone):
 
 
 @pytest.mark.parametrize(
-    "refused", [Response(407, {}, b"Proxy Auth"), TransportFailure(Failure.PROXY_AUTH)]
-)
-@pytest.mark.parametrize("request_", [SAFE, NEVER])
-def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(refused, request_):
-    error, _, sent = drive(request_, refused)
-    assert sent == 1
-    assert isinstance(error, rc.ConfigurationError)
-    assert "HTTPS_PROXY" in str(error)
-
-
-@pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({**DATE, "x-ratelimit-reset": "1795255203"}, 3.0),

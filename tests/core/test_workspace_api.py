@@ -72,7 +72,3 @@ def test_secrets_have_names_and_no_values(cloud, both):
     [found] = both("secrets.list")
     assert (found.key, found.sensitive, found.updated_at) == ("HF_TOKEN", True, None)
     assert "hidden" not in repr(found.to_dict())
-
-
-def test_the_mark_of_what_stays_as_it_is_shows_its_name():
-    assert repr(rc.UNCHANGED) == "UNCHANGED"
