@@ -94,3 +94,4 @@ def test_a_top_up_may_be_declined(cloud, both):
     cloud.world.card_behaviour = "card_declined"
     top_up = both("billing.top_up", amount_usd=50)
     assert (top_up.status, top_up.reason, top_up.has_ended) == ("declined", "card_declined", True)
+    assert both("billing.get_balance").credits_balance == 100

@@ -66,15 +66,6 @@ def test_the_log_grows_with_the_clock_and_is_read_page_by_page(emulator, submit,
     assert read(job, "/logs?after=99")["cursor"] == 99
 
 
-def test_following_a_log_waits_for_output_and_for_the_end(emulator, submit, read):
-    job = submit(outcome=JobOutcome("late\n", seconds=10))
-    emulator.clock.speed = 2000
-    page = read(job, "/logs?follow=true")
-    assert texts(page) == ["late\n"]
-    end = read(job, f"/logs?follow=true&after={page['cursor']}")
-    assert (end["chunks"], end["done"], end["status"]) == ([], True, "succeeded")
-
-
 def test_exit_codes_fail_and_time_limits_time_out(emulator, infra, submit, read):
     failed = submit("fail", JobOutcome(exit_code=3))
     slow = submit("slow", JobOutcome("a\nb\n", seconds=121), max_runtime_minutes=1)
@@ -201,16 +192,6 @@ def test_a_failed_instance_is_retried_a_terminated_one_is_not(
     assert (now["status"], len(now["attempts"])) == (status, attempts)
 
 
-def test_a_deleted_job_is_gone_with_everything(emulator, infra, submit):
-    path = f"/jobs/{submit(outcome=JobOutcome(artifacts={'a': '1'}))['id']}"
-    emulator.clock.advance(60)
-    link = infra.get(f"{path}/artifacts/a").headers["location"]
-    assert infra.delete(path).status_code == 204
-    for suffix in ("", "/logs", "/events", "/metrics", "/artifacts"):
-        assert_refused(infra.get(path + suffix), 404, "not_found")
-    assert_refused(httpx.get(link), 404, "not_found")
-
-
 def test_rerun_merges_env_and_drops_nulls(emulator, infra, runs, read):
     sent = {"env": {"A": "1", "B": "2"}, "webhook_url": "https://example.org/hook/abcdef"}
     job = infra.make("/jobs", **JOB, **sent)
@@ -309,17 +290,6 @@ def test_jobs_are_filtered(emulator, infra, submit):
         ({"environment": "main"}, [second, first]),
     ):
         assert [job["id"] for job in infra.read("/jobs", **query)] == found, query
-
-
-def test_metrics_are_per_step_and_gpu(emulator, submit, read):
-    job = submit(outcome=JobOutcome(seconds=150), gpu_type="RTX4090:2")
-    assert read(job, "/metrics") == []
-    emulator.clock.advance(300)
-    points = read(job, "/metrics")
-    assert [point["at"][14:19] for point in points] == ["00:20", "01:20", "02:20"]
-    assert [gpu["mem_total_mb"] for gpu in points[0]["gpus"]] == [24 * 1024] * 2
-    assert len(read(job, "/metrics?step=100")) == 2
-    assert min(read(job)["gpu_util_avg"], read(job)["gpu_mem_peak_mb"]) > 0
 
 
 def test_uploads_are_put_once_and_deduplicated_by_their_hash(emulator, infra, runs):

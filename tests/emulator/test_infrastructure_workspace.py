@@ -1,10 +1,10 @@
-"""Storage, environments and their borders, SSH keys."""
+"""Storage, environments and their borders."""
 
 from decimal import Decimal
 
 import pytest
 
-from tests.emulator.conftest import GOOD, INSTANCE, PUBLIC_KEY, VOLUME, assert_refused
+from tests.emulator.conftest import GOOD, INSTANCE, VOLUME, assert_refused
 
 
 def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra, volume):
@@ -66,21 +66,6 @@ def test_environment_refusals(infra):
     assert_refused(infra.delete(f"/environments/{main['id']}"), 409, "conflict")
     infra.make("/instances?environment=staging", **INSTANCE)
     assert_refused(infra.delete(path), 409, "conflict")
-
-
-def test_ssh_keys_are_unique_and_note_their_last_use(infra, launch):
-    made = infra.make("/ssh-keys", **GOOD["/ssh-keys"])
-    assert made["fingerprint"].startswith("SHA256:")
-    assert (made["type"], made["lastUsed"]) == ("ssh-ed25519", None)
-    readme = {"name": "my-key", "public_key": "ssh-ed25519 AAAA...", "type": "rsa"}
-    assert infra.make("/ssh-keys", **readme)["type"] == "rsa"
-    for body in (
-        {"name": "other", "public_key": PUBLIC_KEY + " and a comment"},
-        {"name": "laptop", "public_key": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ"},
-    ):
-        assert_refused(infra.post("/ssh-keys", json=body), 409, "conflict")
-    launch(ssh_key_id=made["id"])
-    assert infra.read("/ssh-keys")[1]["lastUsed"] == "2026-11-18T12:00:00.000Z"
 
 
 @pytest.mark.parametrize("path", ["/instances", "/storage", "/jobs", "/schedules"])

@@ -33,10 +33,3 @@ def test_documented_facts_are_kept_and_the_others_marked(model_id, price, contex
     for name, value in {"input_usd_per_million": price, "context_length": context}.items():
         assert (name in model.emulator_values) is (value is None)
         assert value in (None, getattr(model, name))
-
-
-def test_names_are_unique():
-    names = [name for model in MODELS for name in (model.id, *model.aliases)]
-    assert len(names) == len(set(names))
-    assert find("no/such") is None
-    assert find(MODELS[0].id.upper()) is None

@@ -7,12 +7,12 @@ import filecmp
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from runcrate_core.ssh.shell import AsyncInstanceShell
 from runcrate_core.ssh.shell_pool import ShellPool
 from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator, ssh_sessions
+from tests.core.cloud import in_child
 from tests.ssh.hosts import eventually, processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -364,24 +365,15 @@ def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch):
 def test_a_shell_is_closed_in_a_child_process(client, instance):
     pool = ShellPool()
     pooled = pool.get(client._driver, instance.id)
-    child = os.fork()  # the pool forgets its shells in the child, before anything else runs there
-    if child == 0:  # pragma: no cover - another process
-        status = 1
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(30)
-            with pytest.raises(rc.ConfigurationError, match="closed"):
-                pooled.run("true")
-            pooled.close()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
+
+    def is_closed(shell: InstanceShell) -> bool:
+        with pytest.raises(rc.ConfigurationError, match="closed"):
+            shell.run("true")
+        shell.close()
+        return True
+
+    assert in_child(partial(is_closed, pooled))  # the pool forgets its shells before all else
     assert pooled.run("echo here").output == "here\n"
     del pooled
-    child = os.fork()
-    if child == 0:  # pragma: no cover - another process
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_child(lambda: True)
     pool.close()
