@@ -165,8 +165,6 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
             return pieces.joined(_vectors([await create(**it) for it in self._requests(pieces)]))
 
     def _batches(self, texts: list[str]) -> Iterator[list[str]]:
-        if isinstance(texts, str):
-            raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
         return batches_of(embeddable_texts(texts), self.chunk_size)
 
     def _pieces(self, texts: list[str], prefix: str) -> Pieces:

@@ -107,9 +107,15 @@ def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[st
         rules: Differences between models.
 
     Raises:
-        TypeError: A block of a kind that cannot be sent in this place; it is named.
+        TypeError: Something is not a message; or a block is of a kind that cannot be sent in this
+            place, and is named.
     """
-    questions = [place for place, it in enumerate(messages) if it.role is MessageRole.USER]
+    try:
+        questions = [place for place, it in enumerate(messages) if it.role is MessageRole.USER]
+    except AttributeError:
+        raise TypeError(
+            "A conversation is a list of LlamaIndex's `ChatMessage`s. Nothing was sent."
+        ) from None
     turn_start = questions[-1] if questions else -1
     wire: list[dict[str, Any]] = []
     lifted: list[Part] = []

@@ -147,7 +147,9 @@ class ChatSettings(Connected):
         self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]
     ) -> ChatRequest:
         """Do what `_request` does; large images and texts are converted off the event loop."""
-        if is_large([[block.__dict__ for block in message.blocks] for message in messages]):
+        if is_large(
+            [[block.__dict__ for block in getattr(message, "blocks", ())] for message in messages]
+        ):
             return await asyncio.to_thread(self._request, messages, kwargs)
         return self._request(messages, kwargs)
 

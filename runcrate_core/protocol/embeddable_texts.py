@@ -17,8 +17,11 @@ def embeddable_texts(texts: Iterable[str]) -> list[str]:
     the text is logged.
 
     Raises:
-        TypeError: An item is not text (`None`, NaN of a data frame); its position is named.
+        TypeError: It is one text and no list; or an item is not text (`None`, NaN of a data frame),
+            and its position is named.
     """
+    if isinstance(texts, str):
+        raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
     sendable = []
     for position, text in enumerate(texts):
         if not isinstance(text, str):

@@ -100,6 +100,13 @@ async def test_a_long_text_is_treated_as_the_user_chose(service, way, long_text)
 
 
 @WAYS
+async def test_one_text_is_no_list_of_texts(service, way):
+    with pytest.raises(TypeError, match="a list of texts, not one text"):
+        await embedded(made(service), way, "one text")  # type: ignore[arg-type] # as users do
+    assert service.requests == []
+
+
+@WAYS
 async def test_a_refusal_is_langchains_error_too(service, way):
     service.will_say(refusal(404, "No such model.", "not_found"))
     with pytest.raises(ModelNotFoundError, match="No such model") as caught:

@@ -81,6 +81,8 @@ async def test_a_failed_batch_says_what_was_done_and_ends_its_events(made_embedd
 
 
 def test_an_item_that_is_not_text_is_named_before_anything_is_sent(made_embedding, service):
+    with pytest.raises(TypeError, match="a list of texts, not one text"):
+        made_embedding().get_text_embedding_batch("one text")
     with pytest.raises(TypeError, match="Text 5 of those"):
         made_embedding(embed_batch_size=2).get_text_embedding_batch(["a"] * 5 + [None])
     assert service.requests == []

@@ -34,6 +34,7 @@ from tests.content_parts import (
     text_part,
     video_part,
 )
+from tests.llamaindex.calls import WAYS, collected
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -244,3 +245,11 @@ def test_text_with_half_a_character_is_sent_as_valid_text():
     assert texts == ("s\ufffd", "u\ufffd", "r\ufffd", "t\ufffd")
     sent = assistant["tool_calls"][0]["function"]["arguments"]
     assert json.loads(sent, parse_constant=pytest.fail)["at"] == "\ufffd"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("odd", ["Hello", [{"role": "user", "content": "Hello"}], [None]])
+async def test_what_is_no_conversation_is_a_clear_error(made_llm, service, way, odd):
+    with pytest.raises(TypeError, match="a list of LlamaIndex's `ChatMessage`s"):
+        await collected(getattr(made_llm(), way)(odd))
+    assert service.requests == []
