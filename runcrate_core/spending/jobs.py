@@ -14,6 +14,7 @@ from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import candidates_of, most_expensive_for_job
 from runcrate_core.spending.ledger_entry import LedgerEntry
 from runcrate_core.spending.limits import MAX_JOB_RETRIES, MIN_JOB_MINUTES, refused
+from runcrate_core.spending.money import known_price
 from runcrate_core.spending.plans import JobPlan
 from runcrate_core.spending.reservations import JOB_TAG
 
@@ -160,7 +161,7 @@ class GuardedJobs:
         for candidate in wanted:
             offered = yield from instance_types.list_types(gpu_type=candidate.gpu_type)
             selected.append(most_expensive_for_job(offered, self._limits, candidate, region))
-        price = max(item.hourly_rate or Decimal() for item in selected)
+        price = max(known_price(item.hourly_rate) or Decimal() for item in selected)
         return price, max(item.gpu_count for item in selected)
 
     def _check(

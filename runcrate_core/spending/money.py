@@ -20,6 +20,7 @@ _FIRST_YEAR: Final = 2000
 # These end only what ran.
 _STOPS_OF_RUNNING: Final = frozenset({"max_runtime", "idle"})
 _CENT: Final = Decimal("0.01")
+_MILLIONTH: Final = Decimal("0.000001")
 _MINUTES_PER_HOUR: Final = 60
 _SECONDS_PER_HOUR: Final = 3600
 
@@ -42,11 +43,13 @@ def usd(value: Decimal | float | str, name: str) -> Decimal:
 def known_price(value: Decimal | None) -> Decimal | None:
     """Return a price of the API, or `None` when it is missing, zero, below zero or absurd.
 
-    Catalogues show such prices for what is sold out or not priced yet.
+    Catalogues show such prices for what is sold out or not priced yet. Digits behind a millionth
+    of a USD are rounded away: a person reads the price before approving it.
     """
     if value is None or not value.is_finite() or not MIN_PRICE_USD <= value <= MAX_PRICE_USD:
         return None
-    return value
+    rounded = value.quantize(_MILLIONTH, ROUND_HALF_UP)
+    return min(value, rounded, key=lambda price: len(str(price)))
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -389,6 +389,9 @@ def test_prices_that_are_none_are_refused(both):
     for price in (0, -1, Decimal("NaN"), Decimal("Infinity"), Decimal("1e-9"), Decimal("1e30")):
         with pytest.raises(rc.SpendRefusedError, match="is not known"):
             LIMITS.check_price(Decimal(price), "it")
+    assert str(LIMITS.check_price(Decimal("1." + "4" * 5000), "it")) == "1.444444"
+    assert str(LIMITS.check_price(Decimal("1.5" + "0" * 5000), "it")) == "1.500000"
+    assert str(LIMITS.check_price(Decimal("1.490"), "it")) == "1.490"
 
 
 def test_an_odd_field_leaves_an_instance_reachable():
