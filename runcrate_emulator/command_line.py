@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         emulator = Emulator(**options, variants=variants)
         emulator.start()
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         print(f"runcrate-emulator: {error}", file=sys.stderr)
         return 1
     except OSError as error:

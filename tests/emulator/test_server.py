@@ -409,11 +409,15 @@ def test_the_files_that_the_page_shows_do_not_fill_its_list(emulator):
     assert len(emulator.requests) == 1
 
 
-def test_command_says_why_it_does_not_start(emulator, capsys):
+def test_command_says_why_it_does_not_start(emulator, capsys, monkeypatch):
     assert main(["--port", str(emulator.port)]) == 1
     assert f"Port {emulator.port} is in use" in capsys.readouterr().err
     assert main(["--chat-upstream", "ftp://127.0.0.1/v1"]) == 1
     assert "must start with http:// or https://" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "asyncssh", None)
+    monkeypatch.delitem(sys.modules, "runcrate_emulator.ssh_servers", raising=False)
+    assert main(["--port", "0", "--ssh"]) == 1
+    assert 'Run: pip install "runcrate-integrations[emulator,ssh]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
