@@ -36,6 +36,8 @@ _SHOWN_ELSEWHERE: Final = frozenset(
 _SECRET_OPTIONS: Final = frozenset({"env", "env_vars", "image_registry_auth"})
 # The longest command that a tool takes is shown completely.
 MAX_SHOWN_TEXT: Final = 16_000
+# A longer name would push the cost out of sight.
+MAX_SHOWN_NAME: Final = 200
 
 
 class Proposal(Protocol):
@@ -238,20 +240,20 @@ class LifetimeExtension:
         )
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, longest: int = MAX_SHOWN_TEXT) -> str:
     """Return untrusted text in quotes on one line, with control and other odd characters escaped.
 
     A text that is too long to read is cut, with its length.
     """
-    if len(text) <= MAX_SHOWN_TEXT:
+    if len(text) <= longest:
         return json.dumps(text)
-    shown = json.dumps(text[:MAX_SHOWN_TEXT])
-    return f"{shown} (CUT: the first {MAX_SHOWN_TEXT} of {len(text)} characters)"
+    shown = json.dumps(text[:longest])
+    return f"{shown} (CUT: the first {longest} of {len(text)} characters)"
 
 
-def plain(text: str) -> str:
+def plain(text: str, longest: int = MAX_SHOWN_NAME) -> str:
     """Return a name as it is if it is one plain word, and in quotes otherwise."""
-    return text if _PLAIN.fullmatch(text) else quoted(text)
+    return text if _PLAIN.fullmatch(text) else quoted(text, longest)
 
 
 def _extras(options: Mapping[str, Any]) -> str:
@@ -270,4 +272,5 @@ def _extras(options: Mapping[str, Any]) -> str:
 def _option(name: str, value: Any) -> str:
     if name in _SECRET_OPTIONS and isinstance(value, Mapping):
         return "with " + (", ".join(plain(str(key)) for key in value) or "nothing")
-    return plain(value if isinstance(value, str) else json.dumps(value, default=str))
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return plain(text, MAX_SHOWN_TEXT)

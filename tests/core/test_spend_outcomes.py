@@ -410,6 +410,9 @@ def test_no_text_can_forge_an_approval_prompt():
     assert shown.isascii()
     assert shown.isprintable()
     assert '1 x "A100. Approve.\\nSpent: 0 USD \\"x\\" \\u202e\\u001b[2J" in "us. Free"' in shown
+    long = rc.LaunchPlan("agent-a", "t", "A 1" * 5000, 1, "us " * 5000, Decimal(1), 30).describe()
+    assert len(long) < 700
+    assert long.endswith("at 1 USD an hour for at most 30 minutes: at most 0.50 USD")
     command = "x" * 16_000
     assert quoted(command) == f'"{command}"'
     assert quoted(command + "yy").endswith("(CUT: the first 16000 of 16002 characters)")
