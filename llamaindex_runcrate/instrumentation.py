@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import update_wrapper
 from inspect import BoundArguments, Signature
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llama_index.core.callbacks import CBEventType, EventPayload
@@ -212,6 +214,22 @@ class SpanSignature(Signature):
             if isinstance(given := bound.arguments.get(name), dict):
                 bound.arguments[name] = _public(given)
         return bound
+
+
+def without_credentials(method: Any) -> Any:
+    """Return a copy of a method of LlamaIndex's whose spans show nothing that may hold credentials.
+
+    Args:
+        method: The method, under its decorator for spans.
+    """
+    inner = method.__wrapped__
+    own = FunctionType(
+        inner.__code__, inner.__globals__, inner.__name__, inner.__defaults__, inner.__closure__
+    )
+    update_wrapper(own, inner)
+    own.__kwdefaults__ = inner.__kwdefaults__
+    own.__signature__ = SpanSignature.from_callable(inner)  # type: ignore[attr-defined] # of inspect
+    return dispatcher.span(own)
 
 
 def _public(arguments: dict[str, Any]) -> dict[str, Any]:

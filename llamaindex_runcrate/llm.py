@@ -30,7 +30,13 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
-from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, SpanSignature, instrumented
+from llamaindex_runcrate.instrumentation import (
+    CHAT,
+    COMPLETION,
+    SpanSignature,
+    instrumented,
+    without_credentials,
+)
 from llamaindex_runcrate.responses import ChunkReader, completion_of, is_last, response_of, was_cut
 from llamaindex_runcrate.schemas import are_of_program, wire_tool_choice, wire_tools
 from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
@@ -436,6 +442,9 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 for _name in ("chat", "complete", "stream_chat", "stream_complete", "structured_predict"):
     for _method in (getattr(RuncrateLLM, _name), getattr(RuncrateLLM, f"a{_name}")):
         _method.__wrapped__.__signature__ = SpanSignature.from_callable(_method)
+for _name in ("predict_and_call", "stream_structured_predict"):
+    for _each in (_name, f"a{_name}"):
+        setattr(RuncrateLLM, _each, without_credentials(getattr(FunctionCallingLLM, _each)))
 # A span of this step would show its result, with the headers of the call.
 _undecorated = RuncrateLLM._prepare_chat_with_tools.__wrapped__  # type: ignore[attr-defined] # noqa: SLF001 - of this module
 RuncrateLLM._prepare_chat_with_tools = _undecorated  # type: ignore[method-assign] # noqa: SLF001 - of this module

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from llamaindex_runcrate import RuncrateLLM
 from llamaindex_runcrate.responses import completion_of
 from tests.chat_service import chunk, completion, end, refusal
-from tests.llamaindex.calls import collected, predict
+from tests.llamaindex.calls import PREDICTIONS, collected, predict
 
 STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
 BROKEN = [chunk({"content": "Hello"}), {"error": {"message": "gone"}}]
@@ -235,7 +235,9 @@ async def test_an_asynchronous_stream_left_early_ends_its_request_at_once(made_l
     assert [body.closed for body in service.bodies] == [True, True]
 
 
-@pytest.mark.parametrize("way", ["structured_predict", "astructured_predict", "chat_with_tools"])
+@pytest.mark.parametrize(
+    "way", [*PREDICTIONS, "chat_with_tools", "predict_and_call", "apredict_and_call"]
+)
 async def test_spans_of_objects_and_tools_show_no_headers(made_llm, service, spans, way):
     service.decides(
         lambda body: completion(
@@ -243,10 +245,11 @@ async def test_spans_of_objects_and_tools_show_no_headers(made_llm, service, spa
         )
     )
     headers = {"extra_headers": {"x-token": "secret_value"}}
-    if way == "chat_with_tools":
-        made_llm().chat_with_tools([FunctionTool.from_defaults(said)], user_msg="x", **headers)
-    else:
+    if way in PREDICTIONS:
         await predict(made_llm(), way, Nothing, **headers)
+    else:
+        tools = [FunctionTool.from_defaults(lambda: "x", name="f", description="F.")]
+        await collected(getattr(made_llm(), way)(tools, user_msg="x", **headers))
     assert "secret_value" in str(service.headers)
     assert spans
     assert "secret_value" not in str(spans)
