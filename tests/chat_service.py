@@ -41,10 +41,13 @@ def completion(
 
 
 def chunk(
-    delta: dict[str, Any] | None = None, finish_reason: str | None = None, **members: Any
+    delta: dict[str, Any] | None = None,
+    finish_reason: str | None = None,
+    index: int = 0,
+    **members: Any,
 ) -> dict[str, Any]:
     """A chunk of a stream; without a delta it has no choice."""
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
     choices = [] if delta is None else [choice]
     return {**_HEAD, "object": "chat.completion.chunk", "choices": choices, **members}
 

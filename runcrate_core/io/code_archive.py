@@ -172,7 +172,7 @@ def scan(directory: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile
     while waiting:
         below = waiting.pop()
         with os.scandir(directory / below) as found:
-            entries = sorted(_entry(item, below) for item in found)
+            entries = [_entry(item, below) for item in found]
         for entry in entries:
             reason = choice.reason_to_skip(entry)
             if reason is not None:

@@ -5,12 +5,8 @@ import copy
 import pytest
 
 from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
+from tests.chat_service import chunk
 from tests.content_parts import text_part
-
-
-def chunk(delta, finish_reason=None, index=0, **members):
-    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
-    return {"id": "c", "model": "m", "created": 1, "choices": [choice], **members}
 
 
 def fold(*chunks, partial=False, **context):
@@ -199,7 +195,7 @@ SPLIT = {
     "calls in each": (
         [TEXT, FIRST_CALL, CALL, chunk(call(None, 1), "stop", 1)],
         "hi",
-        ["a", "a_2", "call_c_0"],
+        ["a", "a_2", "call_chatcmpl-7_0"],
         "stop",
     ),
     "the text in the second": ([FIRST_CALL, SECOND_TEXT], "hi", ["a"], "tool_calls"),

@@ -11,18 +11,14 @@ from hypothesis import strategies as st
 from runcrate_core.protocol.chat_stream import MAX_TRAILER_S, ChatStreamReader
 from runcrate_core.protocol.chat_types import ChatCompletionChunk
 from runcrate_core.protocol.response import Failure, TransportFailure
+from tests.chat_service import chunk
 from tests.json_values import json_values
 
 IDLE_S = 60.0
 
 
-def delta_chunk(delta, finish_reason=None, index=0):
-    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
-    return {"id": "c", "model": "m", "created": 1, "choices": [choice]}
-
-
-def chunk(content=None, finish_reason=None, index=0):
-    return delta_chunk({} if content is None else {"content": content}, finish_reason, index)
+def text_chunk(content=None, finish_reason=None, index=0):
+    return chunk({} if content is None else {"content": content}, finish_reason, index)
 
 
 def event(data):
@@ -30,8 +26,8 @@ def event(data):
 
 
 DONE = b"data: [DONE]\n\n"
-HELLO = event(chunk("Hel")) + event(chunk("lo"))
-STOP = event(chunk(finish_reason="stop"))
+HELLO = event(text_chunk("Hel")) + event(text_chunk("lo"))
+STOP = event(text_chunk(finish_reason="stop"))
 USAGE = event({"id": "c", "choices": [], "usage": {"total_tokens": 3}})
 
 
@@ -68,7 +64,7 @@ def content_of(one):
         (HELLO + STOP + USAGE).replace(b"\n\n", b"\n") + b'data: {"cut',
         (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:  "),
         (HELLO + STOP + USAGE + DONE).replace(b"\n\n", b" \r\n\r\n"),
-        HELLO + event(chunk()) + STOP + USAGE.replace(b"choices", b"odd") + DONE,
+        HELLO + event(text_chunk()) + STOP + USAGE.replace(b"choices", b"odd") + DONE,
     ],
 )
 def test_whole_streams(body):
@@ -88,8 +84,8 @@ def test_whole_streams(body):
     [
         (HELLO, 2, ""),
         (HELLO + STOP[:-10], 2, ""),
-        (HELLO + event(chunk("x", finish_reason="")), 3, ""),
-        (HELLO + event(chunk("b", index=1)) + STOP, 4, ""),  # choice 1 has not finished
+        (HELLO + event(text_chunk("x", finish_reason="")), 3, ""),
+        (HELLO + event(text_chunk("b", index=1)) + STOP, 4, ""),  # choice 1 has not finished
         (USAGE, 1, "it held no response"),
         (USAGE + DONE, 1, "it held no response"),
         (DONE, 0, "it held no response"),
@@ -108,8 +104,11 @@ def test_cut_stream(body, chunks, detail):
     ("sent", "error"),
     [
         ({"error": {"message": "m", "code": "overloaded"}}, {"message": "m", "code": "overloaded"}),
-        ({**chunk("", "error"), "error": {"code": 502}}, {"code": 502}),
-        (chunk("", "error"), {"message": "the model's provider ended the response with an error"}),
+        ({**text_chunk("", "error"), "error": {"code": 502}}, {"code": 502}),
+        (
+            text_chunk("", "error"),
+            {"message": "the model's provider ended the response with an error"},
+        ),
         ({"message": "m"}, {"message": "m"}),
     ],
 )
@@ -125,7 +124,9 @@ def test_error_event(sent, error, before, after):
 
 
 def test_the_word_error_is_no_error():
-    one, chunks = read(event(chunk("error")) + event({**chunk('"error"'), "error": None}) + DONE)
+    one, chunks = read(
+        event(text_chunk("error")) + event({**text_chunk('"error"'), "error": None}) + DONE
+    )
     assert one.fault is None
     assert len(chunks) == 2
     assert content_of(one) == 'error"error"'
@@ -171,7 +172,7 @@ def fed(*reads):
     "ping",
     [
         *(PING, PING[:-1], b"", b"data: \n\n", event({"type": "ping"}), event({"choices": []})),
-        *(event(chunk("")), event(delta_chunk({"role": "assistant", "content": None}))),
+        *(event(text_chunk("")), event(chunk({"role": "assistant", "content": None}))),
     ],
 )
 @pytest.mark.parametrize("start", [b"", HELLO])
@@ -185,7 +186,7 @@ def test_signs_of_life_do_not_keep_a_silent_stream_alive(ping, start):
 def test_content_keeps_a_slow_stream_alive():
     one = reader()
     for second in range(0, 2000, 50):
-        assert len(one.feed(event(chunk("x")), float(second))) == 1
+        assert len(one.feed(event(text_chunk("x")), float(second))) == 1
         assert one.feed(PING, second + 1.0) == []
     assert one.fault is None
 
@@ -249,12 +250,12 @@ def completions(draw):
             call["function"] = {"name": name, "arguments": text}
             message.setdefault("tool_calls", []).append(call)
         reason = draw(st.sampled_from(["stop", "length", "tool_calls"]))
-        streams.append([*(event(delta_chunk(delta, None, index)) for delta in deltas)])
-        streams[-1].append(event(delta_chunk({}, reason, index)))
+        streams.append([*(event(chunk(delta, None, index)) for delta in deltas)])
+        streams[-1].append(event(chunk({}, reason, index)))
         choices.append({"index": index, "message": message, "finish_reason": reason})
     order = draw(st.permutations([n for n, events in enumerate(streams) for _ in events]))
     interleaved = b"".join(streams[number].pop(0) for number in order)
-    whole = {**delta_chunk({}), "object": "chat.completion", "usage": {"total_tokens": 3}}
+    whole = {**chunk({}), "object": "chat.completion", "usage": {"total_tokens": 3}}
     return {**whole, "choices": choices}, interleaved + USAGE
 
 

@@ -118,6 +118,8 @@ def test_http_clients_of_the_user_are_never_closed():
         assert given.sync._driver.http is not lease().sync._driver.http
         with pytest.raises(rc.ConfigurationError, match="async_client"):
             _ = given.async_
+        with pytest.raises(rc.ConfigurationError, match=r"httpx\.AsyncClient"):
+            rc.AsyncRuncrate(KEY, http_client=own)
         for owner in (client, given):
             with pytest.raises(pickle.PicklingError, match="http_client"):
                 pickle.dumps(owner)

@@ -167,11 +167,6 @@ def test_43_closing_twice_is_once_and_use_after_closing_is_refused(at, is_async)
         both("instances.list")
 
 
-def test_an_http_client_of_the_other_kind_is_named():
-    with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
-        rc.Runcrate("rc_live_test", http_client=httpx.AsyncClient())
-
-
 def test_39_a_full_pool_says_so(monkeypatch):
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=1))
     with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:

@@ -1,5 +1,6 @@
 """Fault table, rows 1 to 16: requests and responses, with both clients against a real socket."""
 
+import gzip
 import pickle
 import time
 
@@ -18,9 +19,10 @@ ERROR = {"error": {"code": "c", "message": "said by the server"}}
         Reply(503, ERROR),
         Reply(429, ERROR, headers={"retry-after": "0.2"}),
         raw_reply(b"\x1f\x8b\x08\x00" + b"\xff" * 30, content_encoding="gzip"),
+        raw_reply(gzip.compress(b'{"data": []}')[:-9], content_encoding="gzip"),
+        raw_reply(b"x", content_encoding="br"),
         Reply(body=[b'{"data"'], length=100, end="close"),
     ],
-    ids=["01 busy", "02 retry-after", "15 not decodable", "15 cut"],
 )
 def test_01_a_get_that_failed_for_now_is_sent_again(scripted, failed):
     server, both = scripted(failed, OK)
