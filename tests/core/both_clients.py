@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from runcrate_core import AsyncRuncrate, Runcrate
 
@@ -32,6 +35,14 @@ def active_connections(client: Any) -> int:
 async def awaited(result: Any) -> Any:
     """Return the result of a call of either client."""
     return await result if inspect.isawaitable(result) else result
+
+
+async def cancelled(task: asyncio.Future[Any]) -> BaseException:
+    """Cancel a call; return the error that it ends with."""
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    return caught.value
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 
 import runcrate_core as rc
 from tests.core.agents import LIMITS, Guard
-from tests.core.both_clients import new_client
+from tests.core.both_clients import cancelled, new_client
 from tests.core.cloud import respond, sent
 from tests.servers import Reply, ScriptedServer
 
@@ -107,11 +107,9 @@ async def test_23_a_cancelled_launch_names_what_may_run(replies):
         async with new_client(server.url, is_async=True) as client:
             task = asyncio.create_task(client.instances.create(**LAUNCH))
             await asyncio.sleep(0.2)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError) as caught:
-                await task
+            error = await cancelled(task)
         assert server.sent == len(replies)
-    [note] = caught.value.__notes__
+    [note] = error.__notes__
     assert "'training'" in note
     assert server.received[0].headers["idempotency-key"] in note
 

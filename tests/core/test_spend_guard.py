@@ -6,6 +6,7 @@ import asyncio
 from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -88,23 +89,18 @@ def test_a_plan_claimed_by_parallel_calls_is_launched_once(cloud):
     assert len(sent(cloud, "POST /instances")) == 1
 
 
-async def _approve_later(_: object) -> bool:
-    return True
-
-
-async def _refuse_later(_: object) -> bool:
-    return False
-
-
 def test_an_approver_may_be_asynchronous_where_the_client_is(both, is_async):
-    guard = Guard(both, LIMITS, approve=_approve_later)
+    async def approve_later(_):
+        return True
+
+    guard = Guard(both, LIMITS, approve=approve_later)
     if is_async:
         assert guard.launched().id
-        refusing = Guard(both, LIMITS, approve=_refuse_later)
+        refusing = Guard(both, LIMITS, approve=AsyncMock(return_value=False))
         with pytest.raises(rc.SpendRefusedError, match="This was not approved: agent-"):
             refusing.launched()
     else:
-        with pytest.raises(TypeError, match=r"`_approve_later` is asynchronous.*AsyncRuncrate"):
+        with pytest.raises(TypeError, match=r"approve_later` is asynchronous.*AsyncRuncrate"):
             guard.launched()
     assert bool(guard.ledger.entries) is is_async
 

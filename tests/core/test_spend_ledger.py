@@ -24,6 +24,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core.spending import cleanup, network_disks
 from runcrate_core.spending.network_disks import file_system_of
 from tests.core.agents import start
+from tests.core.cloud import in_child
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=9, max_gpus=9, max_total_usd=3)
 
@@ -76,26 +77,17 @@ def test_processes_cannot_exceed_the_budget_together(tmp_path):
     assert rc.SpendLedger(path).total_usd == 3
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_ledger_in_memory_is_refused_after_a_fork():
-    # In a process of its own: a fork of this one might wait for a lock of a thread of another test.
-    program = """
-        import os
-        from decimal import Decimal
-        import runcrate_core as rc
+    ledger = rc.SpendLedger()
 
-        ledger = rc.SpendLedger()
-        limits = rc.SpendLimits(max_price_per_hour=2, max_total_usd=3)
-        entry = rc.LedgerEntry("agent-a", "instance", Decimal(1), 60)
-        process = os.fork()
-        try:
-            ledger.reserve(entry, limits)
-        except rc.ConfigurationError as error:
-            os._exit(0 if process == 0 and "forked" in str(error) else 2)
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) if process else 1)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+    def is_refused():
+        with pytest.raises(rc.ConfigurationError, match="forked"):
+            ledger.reserve(entry("agent-a"), LIMITS)
+        return True
+
+    assert in_child(is_refused)
+    ledger.reserve(entry("agent-a"), LIMITS)
 
 
 @pytest.mark.parametrize("path", [":memory:", "file:budget.db?mode=memory", "file::memory:"])

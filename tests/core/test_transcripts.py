@@ -8,7 +8,6 @@ import json
 import math
 import wave
 from array import array
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -150,17 +149,11 @@ def test_silence_has_no_text_in_any_format(format_):
         assert "".join(piece.text for piece in silent.split(format_)).strip() == ""
 
 
-def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
-    samples = array("h", [0]) * int(seconds * RATE)
-    for number in range(len(samples)):
-        if not quiet_at <= number / RATE < quiet_at + 0.3:
-            samples[number] = 9000 if number // 20 % 2 else -9000
-    path.write_bytes(wav(samples.tobytes(), RATE))
-
-
 def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path):
     recording = tmp_path / "long.wav"
-    write_recording(recording, 12.0, quiet_at=6.5)
+    samples = array("h", ([9000] * 20 + [-9000] * 20) * (12 * RATE // 40))
+    samples[13 * RATE // 2 : 34 * RATE // 5] = array("h", [0] * (3 * RATE // 10))  # from 6.5 s on
+    recording.write_bytes(wav(samples.tobytes(), RATE))
     pieces = split_audio(recording, tmp_path, 8.0)
     assert [start for start, _ in pieces] == [0.0, pytest.approx(6.65, abs=0.2)]
     with wave.open(str(pieces[1][1])) as second:

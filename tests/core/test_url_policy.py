@@ -167,8 +167,7 @@ def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(fetch, tmp_p
         url = f"https://files.example:{server.port}/a?signature=secret"
         with pytest.raises(rc.ResponseFormatError, match="leads into a private network") as caught:
             fetch(url, "https://api.example")
-        deadline = time.monotonic() + 2
-        while server.connections == 0 and time.monotonic() < deadline:
+        while server.connections == 0:
             time.sleep(0.01)  # the server takes note of it in a thread of its own
         assert server.connections == 1
         assert server.received == []
