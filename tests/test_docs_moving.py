@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import runcrate
 
 import runcrate_core
+from tests.repository import ROOT
 
-PAGE = (Path(__file__).parent.parent / "docs/start/moving.md").read_text()
+PAGE = (ROOT / "docs/start/moving.md").read_text()
 ROWS = [row.strip("| ").split(" | ") for row in PAGE.splitlines() if row.startswith("| `")]
 METHOD = re.compile(r"`client\.([a-z_.]+)")
 ERROR = re.compile(r"`(\w+Error)`")

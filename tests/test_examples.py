@@ -13,10 +13,10 @@ import pytest
 
 from tests.garbage import collected
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
+from tests.repository import ROOT
 
 pytestmark = IGNORED_WARNINGS
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "examples"
 NO_EXAMPLES = {"__init__", "__main__", "service"}
 # Those that `make demo` runs, one after the other on one emulator.

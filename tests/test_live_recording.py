@@ -27,13 +27,6 @@ def test_one_test_launches_for_all(recordings):
     assert len(wanted) > len(recordings) / 2
 
 
-def test_every_cassette_names_its_test(recordings):
-    for one in recordings:
-        module, _, name = one.test.partition("::")
-        assert (live_recording.ROOT / module).is_file(), one.test
-        assert name
-
-
 def exchange(status: int, body: str, method: str = "GET") -> dict[str, Any]:
     return {
         "request": {"method": method, "uri": "https://api.runcrate.ai/v1/x?y=1"},

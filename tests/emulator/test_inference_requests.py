@@ -248,6 +248,7 @@ TAKEN = {
     "undocumented fields": (CHAT, {"user": "me", "seed": 3, "top_k": 5, "metadata": {"a": 1}}),
     "nulls": (CHAT, NULLS),
     "alias": (CHAT, {"model": "deepseek/deepseek-v3.2"}),
+    "eight references": (IMAGES, {"input_images": [PNG] * 8}),
     "the longest speech": (SPEECH, {"input": "x" * 4096, "instructions": "whisper"}),
 }
 

@@ -28,9 +28,9 @@ from runcrate_core.ssh.shell_pool import ShellPool
 from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator, ssh_sessions
 from tests.core.cloud import in_child
+from tests.repository import ROOT
 from tests.ssh.hosts import eventually, processes
 
-ROOT = Path(__file__).parent.parent.parent
 EMULATOR = {"ssh": True, "clock_speed": 0}
 LARGE_MIB = 40  # more than twice of what it may take
 
