@@ -122,8 +122,9 @@ def test_every_part_comes_once_streamed_as_whole(mixture, output_version):
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 async def test_events_of_version_3_follow_the_protocol(mixture):
+    recorder = Recorder()
     with ScriptedServer(streamed(*MIXTURES[mixture])) as server:
-        model = chat(server)
+        model = chat(server, callbacks=[recorder])
         reply = model.stream_events("Hi", version="v3")
         async_reply = await model.astream_events("Hi", version="v3")
         both = [
@@ -137,6 +138,7 @@ async def test_events_of_version_3_follow_the_protocol(mixture):
         assert message.usage_metadata["total_tokens"] == 19
         assert message.response_metadata["finish_reason"] == "stop"
         assert message.response_metadata["model_provider"] == "runcrate"
+    assert "".join(token for token, _ in recorder.tokens) == 2 * both[0][1].text
 
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
