@@ -1,15 +1,14 @@
 """A conformance suite for LLMs of LlamaIndex.
 
-LlamaIndex has abstract classes, but no tests that tell whether an implementation keeps to what its
-agents, query engines, evaluators and tracers rely on. This module does, for any model behind any
-service, real, recorded or simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and
-llama-index-core, and nothing of the package that it stands in: copy the file, or import it.
+LlamaIndex has abstract classes, but no tests of what its agents, query engines, evaluators and
+tracers rely on. This module has them, for any model behind any service, real, recorded or simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and
+llama-index-core, and nothing else of this repository: copy the file, or import it.
 
-Subclass `LLMConformance`, give it the fixture `llm`, and say what the model can do; the guide
-`docs/guides/testing.md` shows one.
+Subclass `LLMConformance`, define the fixture `llm`, and set the capabilities of the model;
+`docs/guides/testing.md` has an example.
 
 Every test asks the model something simple; the attributes in capital letters can be replaced where
-a model needs other words. A test of an ability that is switched off is skipped. Tests whose names
+a model needs other prompts. A test of a capability that is switched off is skipped. Tests whose names
 start with `test_offline_` make no request. To run the suite from recordings, mark the subclass
 (`@pytest.mark.vcr`, for instance); the tests of event loops and threads only show something over
 real connections.
@@ -17,13 +16,13 @@ real connections.
 What is required, in short:
 
 * eight methods, real generators, deltas that add up, a last chunk that is the complete response,
-  and chunks that do not change any more once they are handed out;
+  and chunks that do not change after they were yielded;
 * `raw` that LlamaIndex's token counter can read, with the service's own numbers;
 * arguments and histories left as they were;
 * tool calls in blocks, with identifiers, in every chunk, and back again as history;
 * objects from structured prediction in all four forms, and partial ones in streams;
 * start and end events that match, and no secret in them, in dicts, pickles or representations;
-* blocking and asynchronous calls under any number of event loops, and from threads.
+* sync and async calls under any number of event loops, and from threads.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ TOOLS = [FunctionTool.from_defaults(multiply), FunctionTool.from_defaults(temper
 
 
 async def collected(result: Any) -> list[Any]:
-    """Return what a call gives: one thing, or all that a stream yields."""
+    """Return the result of a call as a list: one response, or all chunks of a stream."""
     if hasattr(result, "__await__"):
         result = await result
     if isinstance(result, AsyncGenerator):
@@ -138,27 +137,27 @@ class LLMConformance:
     """Tests for one LLM; see the module."""
 
     has_tools: ClassVar[bool] = True
-    """Whether the model calls tools."""
+    """The model calls tools."""
     has_parallel_tool_calls: ClassVar[bool] = True
-    """Whether it calls several at once."""
+    """It calls several tools in one response."""
     has_tool_choice: ClassVar[bool] = True
-    """Whether it can be told which tool to call."""
+    """`tool_choice` can name a tool."""
     has_structured_output: ClassVar[bool] = True
-    """Whether it gives objects."""
+    """It returns objects of a schema."""
     has_usage: ClassVar[bool] = True
-    """Whether answers tell their tokens."""
+    """Complete responses report their tokens."""
     has_usage_in_streams: ClassVar[bool] = True
-    """Whether streams do as well."""
+    """Streams report their tokens."""
     has_reasoning: ClassVar[bool] = False
-    """Whether it tells its thoughts."""
+    """It returns its reasoning."""
     reads_images: ClassVar[bool] = False
-    """Whether it sees."""
+    """It accepts images."""
     is_picklable: ClassVar[bool] = True
-    """Whether it can be pickled."""
+    """It can be pickled."""
     has_event_loop_freedom: ClassVar[bool] = True
-    """Whether one object serves several event loops."""
+    """One object serves several event loops and threads."""
     secret: ClassVar[str | None] = None
-    """What must not be seen; usually the key."""
+    """A text that must not be shown; usually the API key."""
 
     HELLO: ClassVar[str] = "Say hello to Ada, by her name."
     HELLO_SAYS: ClassVar[str] = "Ada"
@@ -172,21 +171,21 @@ class LLMConformance:
 
     @pytest.fixture
     def llm(self) -> LLM:
-        """The model; override this."""
+        """Return the model; override this."""
         raise NotImplementedError("Give the fixture `llm`.")
 
     @pytest.fixture
     def events(self) -> Iterator[list[Any]]:
-        """The events of LlamaIndex's instrumentation."""
+        """Return the events of LlamaIndex's instrumentation."""
         handler, dispatcher = _Events(), get_dispatcher()
         dispatcher.add_event_handler(handler)
         yield handler.seen
         dispatcher.event_handlers.remove(handler)
 
-    def need(self, ability: str) -> None:
-        """Skip a test of what the model cannot do."""
-        if not getattr(self, ability):
-            pytest.skip(f"`{ability}` is off")
+    def need(self, capability: str) -> None:
+        """Skip a test of a capability that is switched off."""
+        if not getattr(self, capability):
+            pytest.skip(f"`{capability}` is off")
 
     async def ask(self, llm: LLM, way: str, text: str, **kwargs: Any) -> list[Any]:
         asked: Any = text if way in COMPLETION_WAYS else [said(text)]
@@ -196,7 +195,7 @@ class LLMConformance:
         kwargs = {"tools": TOOLS, "user_msg": text, **kwargs}
         return await collected(getattr(llm, f"{way}_with_tools")(**kwargs))
 
-    # --- What it is ----------------------------------------------------------------------------
+    # --- Metadata and copies -------------------------------------------------------------------
 
     def test_offline_metadata(self, llm: LLM) -> None:
         """It is evaluated several times in each call, so it must not ask the service."""
@@ -230,7 +229,7 @@ class LLMConformance:
             shown.append(pickle.dumps(llm).decode("latin-1"))
         assert not any(str(self.secret) in text for text in shown)
 
-    # --- Answers -------------------------------------------------------------------------------
+    # --- Responses -----------------------------------------------------------------------------
 
     @pytest.mark.parametrize("way", COMPLETION_WAYS)
     async def test_complete(self, llm: LLM, way: str) -> None:
@@ -259,18 +258,18 @@ class LLMConformance:
             assert isinstance(stream, Generator)
             next(stream)
             stream.close()
-        for asynchronous in (
+        for async_stream in (
             await llm.astream_chat([said(self.HELLO)]),
             await llm.astream_complete(self.HELLO),
         ):
-            assert isinstance(asynchronous, AsyncGenerator)
-            await anext(asynchronous)
-            await asynchronous.aclose()
-        await asyncio.sleep(0.01)  # what LlamaIndex's wrapper has left is closed by the event loop
+            assert isinstance(async_stream, AsyncGenerator)
+            await anext(async_stream)
+            await async_stream.aclose()
+        await asyncio.sleep(0.01)  # the event loop closes generators that LlamaIndex left open
 
     @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
     async def test_tokens_are_counted(self, llm: LLM, way: str) -> None:
-        """LlamaIndex's counter reads `raw`, and breaks on anything it cannot make a dict of."""
+        """LlamaIndex's counter reads `raw`, which must convert to a dict."""
         counter = TokenCountingHandler()
         llm.callback_manager = CallbackManager([counter])
         last = (await self.ask(llm, way, self.HELLO))[-1]
@@ -286,11 +285,11 @@ class LLMConformance:
     async def test_thoughts(self, llm: LLM, way: str) -> None:
         self.need("has_reasoning")
         chunks = await self.ask(llm, way, self.THINK)
-        thoughts = [b for b in chunks[-1].message.blocks if isinstance(b, ThinkingBlock)]
-        assert thoughts
-        assert thoughts[0].content
+        reasoning = [b for b in chunks[-1].message.blocks if isinstance(b, ThinkingBlock)]
+        assert reasoning
+        assert reasoning[0].content
         deltas = [chunk.additional_kwargs.get("thinking_delta") or "" for chunk in chunks]
-        assert "".join(deltas) == thoughts[0].content
+        assert "".join(deltas) == reasoning[0].content
 
     # --- Messages ------------------------------------------------------------------------------
 
@@ -312,17 +311,17 @@ class LLMConformance:
     def test_messages_of_several_forms(self, llm: LLM) -> None:
         hint = CachePoint(cache_control=CacheControl(type="ephemeral"))
         blocks = [TextBlock(text="Do as you are told."), hint, TextBlock(text=self.HELLO)]
-        answer = llm.chat([ChatMessage(role="user", blocks=blocks)]).message
-        assert self.HELLO_SAYS in (answer.content or "")
-        assert llm.chat([said(self.HELLO), answer, said(self.HELLO)]).message.content
+        reply = llm.chat([ChatMessage(role="user", blocks=blocks)]).message
+        assert self.HELLO_SAYS in (reply.content or "")
+        assert llm.chat([said(self.HELLO), reply, said(self.HELLO)]).message.content
         # LlamaIndex's agents put a system message last when they have run too long.
         assert llm.chat([said("Hello."), said(self.HELLO, "system")]).message.content
 
     def test_an_image(self, llm: LLM) -> None:
         self.need("reads_images")
         image = ImageBlock(image=RED_SQUARE, image_mimetype="image/png")
-        answer = llm.chat([ChatMessage(role="user", blocks=[TextBlock(text=self.LOOK), image])])
-        assert self.LOOK_SAYS in (answer.message.content or "").lower()
+        reply = llm.chat([ChatMessage(role="user", blocks=[TextBlock(text=self.LOOK), image])])
+        assert self.LOOK_SAYS in (reply.message.content or "").lower()
 
     # --- Tools ---------------------------------------------------------------------------------
 
@@ -370,8 +369,8 @@ class LLMConformance:
         self.need("has_tools")
         asked = await self.ask_with_tools(llm, way, self.CALCULATE, tool_required=True)
         call = llm.get_tool_calls_from_response(asked[-1])[0]
-        told = {"tool_call_id": call.tool_id}
-        result = ChatMessage(role="tool", content="408", additional_kwargs=told)
+        about = {"tool_call_id": call.tool_id}
+        result = ChatMessage(role="tool", content="408", additional_kwargs=about)
         history = [said(self.CALCULATE), asked[-1].message, result]
         before = dumped(history)
         chunks = await self.ask_with_tools(llm, way, "", chat_history=history, user_msg=None)
@@ -381,8 +380,8 @@ class LLMConformance:
     async def test_predict_and_call(self, llm: Any) -> None:
         self.need("has_tools")
         for way in ("predict_and_call", "apredict_and_call"):
-            [answer] = await collected(getattr(llm, way)(TOOLS, user_msg=self.CALCULATE))
-            assert answer.response == "408"
+            [response] = await collected(getattr(llm, way)(TOOLS, user_msg=self.CALCULATE))
+            assert response.response == "408"
 
     # --- Objects -------------------------------------------------------------------------------
 
@@ -436,13 +435,13 @@ class LLMConformance:
     # --- Event loops and threads ---------------------------------------------------------------
 
     def test_several_event_loops(self, llm: LLM) -> None:
-        """Evaluators, extractors and graphs run asynchronous methods in loops of their own."""
+        """Evaluators, extractors and graphs run async methods in loops of their own."""
         self.need("has_event_loop_freedom")
 
         async def main() -> str:
             whole = await llm.achat([said(self.HELLO)])
             chunks = await collected(llm.astream_chat([said(self.HELLO)]))
-            inside = llm.complete(self.HELLO)  # blocking, in a running loop
+            inside = llm.complete(self.HELLO)  # sync, in a running loop
             return f"{whole.message.content} {chunks[-1].message.content} {inside.text}"
 
         for _ in range(3):
@@ -455,8 +454,8 @@ class LLMConformance:
             return llm.complete(self.HELLO).text + asyncio.run(llm.acomplete(self.HELLO)).text
 
         with ThreadPoolExecutor(4) as threads:
-            answers = list(threads.map(work, range(4)))
-        assert all(answer.count(self.HELLO_SAYS) >= 2 for answer in answers)
+            texts = list(threads.map(work, range(4)))
+        assert all(text.count(self.HELLO_SAYS) >= 2 for text in texts)
 
     # --- Agents --------------------------------------------------------------------------------
 
