@@ -8,10 +8,10 @@ Subclass `LLMConformance`, define the fixture `llm`, and set the capabilities of
 `docs/guides/testing.md` has an example.
 
 Every test asks the model something simple; the attributes in capital letters can be replaced where
-a model needs other prompts. A test of a capability that is switched off is skipped. Tests whose names
-start with `test_offline_` make no request. To run the suite from recordings, mark the subclass
-(`@pytest.mark.vcr`, for instance); the tests of event loops and threads only show something over
-real connections.
+a model needs other prompts. A test of a capability that is switched off is skipped. Tests whose
+names start with `test_offline_` make no request. To run the suite from recordings, mark the
+subclass (`@pytest.mark.vcr`, for instance); the tests of event loops and threads only show
+something over real connections.
 
 What is required, in short:
 
