@@ -1,8 +1,9 @@
 """A conformance suite for LLMs of LlamaIndex.
 
 LlamaIndex has abstract classes, but no tests of what its agents, query engines, evaluators and
-tracers rely on. This module has them, for any model behind any service, real, recorded or simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and
-llama-index-core, and nothing else of this repository: copy the file, or import it.
+tracers rely on. This module has them, for any model behind any service, real, recorded or
+simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and llama-index-core, and
+nothing else of this repository: copy the file, or import it.
 
 Subclass `LLMConformance`, define the fixture `llm`, and set the capabilities of the model;
 `docs/guides/testing.md` has an example.
