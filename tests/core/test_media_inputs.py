@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcrate_core.io.request_body import length_of, pieces_of
-from runcrate_core.protocol import file_sources, media, media_types
+from runcrate_core.protocol import media, media_types
 from runcrate_core.protocol.file_sources import Base64Source, BytesSource, ObjectSource, PathSource
 from tests.json_values import TEXTS, json_values
 
@@ -251,14 +251,3 @@ def test_json_with_files_is_the_json_it_stands_for(body, files):
     texts = members(lambda data: f"data:a/b;base64,{base64.b64encode(data).decode()}")
     assert json.loads(encoded) == body | texts
     assert len(encoded) == length_of(content)
-
-
-def test_reading_is_reported_and_so_is_that_of_a_repeat():
-    reported: list[tuple[int, int | None]] = []
-    source = file_sources.watched(BytesSource(b"x" * 10), lambda *state: reported.append(state))
-    for _ in range(2):
-        with source.open() as file:
-            assert file.readable()
-            assert [len(file.read(size)) for size in (4, -1)] == [4, 6]
-        file.close()
-    assert (source.size(), reported) == (10, [(4, 10), (10, 10)] * 2)

@@ -119,11 +119,9 @@ def test_responses_that_are_no_completion_have_spans_too(traced, spans):
 
 
 def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans):
-    from runcrate_core.spending.ledger_entry import LedgerEntry
-
-    ended = LedgerEntry("agent-1", "instance", Decimal(2), 30, state="ended", cost_usd=Decimal(1))
-    running = LedgerEntry("agent-2", "instance", Decimal(2), 30, state="started")
-    refused = LedgerEntry("agent-3", "job", Decimal(2), 30, state="ended")
+    ended = rc.LedgerEntry("a-1", "instance", Decimal(2), 30, state="ended", cost_usd=Decimal(1))
+    running = rc.LedgerEntry("a-2", "instance", Decimal(2), 30, state="started")
+    refused = rc.LedgerEntry("a-3", "job", Decimal(2), 30, state="ended")
     spans.hook(clock=lambda: 10_000.0).record_ledger([ended, running, refused])
     first, second = spans.finished()
     assert (first.name, second.name) == ("runcrate.instance", "runcrate.job")

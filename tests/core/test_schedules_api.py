@@ -7,18 +7,14 @@ from typing import Any
 
 import pytest
 
-import runcrate_core as rc
 from tests.core.cloud import sent
 
 JOB = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes": 5}
 
 
 @pytest.fixture
-def nightly(both: Any) -> rc.Schedule:
-    made: rc.Schedule = both(
-        "schedules.create", kind="job", cron="0 2 * * *", name="nightly", spec=JOB
-    )
-    return made
+def nightly(both: Any) -> Any:
+    return both("schedules.create", kind="job", cron="0 2 * * *", name="nightly", spec=JOB)
 
 
 def test_a_schedule_is_made_changed_and_deleted(both, nightly):

@@ -58,16 +58,12 @@ def opened(cloud: Any, is_async: bool, guard: rc.SpendGuard) -> Any:
     return open_session
 
 
-def start_job(guard: rc.SpendGuard) -> Any:
-    return guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30)
-
-
 async def test_all_that_was_started_is_ended(opened, cloud, client, guard):
     cloud.clock_speed = 0  # no job ends on its own
     before = client.run(start(guard))
     async with opened() as (session, use):
         instance = await use(start(guard))
-        job = await use(start_job(guard))
+        job = await use(guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30))
     assert set(session.report.ended) == {instance.name, job.name}
     assert list(cloud.world.live_instances) == [before.id]
     assert cloud.world.live_jobs == {}

@@ -11,9 +11,8 @@ import runcrate_core as rc
 
 
 @pytest.fixture
-def volume(both: Any) -> rc.Volume:
-    made: rc.Volume = both("storage.create", name="datasets", size_gb=100, region="us-east-1")
-    return made
+def volume(both: Any) -> Any:
+    return both("storage.create", name="datasets", size_gb=100, region="us-east-1")
 
 
 def test_a_volume_is_made_found_resized_and_deleted(both, volume):

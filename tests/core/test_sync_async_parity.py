@@ -113,8 +113,3 @@ def test_every_argument_is_documented(path):
     listed = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{documentation}\n", re.MULTILINE)
     reported = set(re.findall(r"^    (\w+):", listed[1], re.MULTILINE)) if listed else set()
     assert reported == arguments
-
-
-def test_derived_clients_have_the_same_namespaces():
-    derived = Runcrate("rc_live_test").with_options(timeout=5.0)
-    assert dict(walk(derived)).keys() == SYNC_METHODS.keys()

@@ -15,7 +15,7 @@ from runcrate_core.verification.assumptions import ASSUMPTIONS, Level
 from runcrate_core.verification.exchanges import Exchanges
 from runcrate_core.verification.launch import cheapest_offer, launch_probes
 from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
-from runcrate_core.verification.report import Report, Verdict, evaluate
+from runcrate_core.verification.report import Verdict, evaluate
 from runcrate_core.verification.verify import Limit, verify
 from runcrate_emulator import Emulator
 from runcrate_emulator.variants import CHANGES, observed_variants
@@ -34,19 +34,6 @@ def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
         yield made
 
 
-def probe(client: rc.Runcrate, level: Level) -> Report:
-    """Send the probes of a level, and the free ones that it builds on."""
-    exchanges = client.run(free_probes())
-    if level is Level.INFERENCE:
-        exchanges = exchanges.merged(client.run(inference_probes(choose_models(exchanges))))
-    if level is Level.LAUNCH:
-        offer = cheapest_offer(exchanges)
-        assert offer is not None
-        guard = rc.SpendGuard(offer.limits())
-        exchanges = exchanges.merged(client.run(launch_probes(guard, offer)))
-    return evaluate(exchanges, {Level.FREE, level})
-
-
 def test_the_emulator_is_what_is_assumed_at_every_level(client):
     report = verify(client, set(Level), ALWAYS)
     wrong = {
@@ -63,10 +50,16 @@ def test_the_emulator_is_what_is_assumed_at_every_level(client):
 
 @pytest.mark.parametrize(("row", "label"), CHANGES)
 def test_a_variant_turns_its_own_row_red_and_no_other(cloud, client, row, label):
-    level = BY_ID[row].level
-    assert level is not None
     cloud.variants = ((row, label),)
-    report = probe(client, level)
+    exchanges = client.run(free_probes())  # the others build on them
+    level = BY_ID[row].level
+    if level is Level.INFERENCE:
+        exchanges = exchanges.merged(client.run(inference_probes(choose_models(exchanges))))
+    if level is Level.LAUNCH:
+        offer = cheapest_offer(exchanges)
+        guard = rc.SpendGuard(offer.limits())
+        exchanges = exchanges.merged(client.run(launch_probes(guard, offer)))
+    report = evaluate(exchanges, {Level.FREE, level})
     assert [(red.assumption.id, red.observed) for red in report.differences] == [(row, label)]
 
 
@@ -158,13 +151,11 @@ def test_nothing_is_spent_above_the_limit_or_without_a_yes(cloud, client):
 
 
 def test_an_interrupted_launch_leaves_nothing_running(cloud, client, monkeypatch):
-    from runcrate_core.verification import launch
-
     def interrupted(_):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(launch, "send", interrupted)
+    monkeypatch.setattr("runcrate_core.verification.launch.send", interrupted)
     with pytest.raises(KeyboardInterrupt):
         verify(client, {Level.LAUNCH}, ALWAYS)
     assert [instance.status for instance in client.instances.list()] == ["terminated"]
