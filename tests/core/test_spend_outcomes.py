@@ -385,7 +385,7 @@ def test_only_what_the_ledger_holds_is_terminated(both):
     assert ended["status"] == "terminated"
 
 
-def test_prices_that_are_none_are_refused(both):
+def test_prices_that_are_none_are_refused():
     for price in (0, -1, Decimal("NaN"), Decimal("Infinity"), Decimal("1e-9"), Decimal("1e30")):
         with pytest.raises(rc.SpendRefusedError, match="is not known"):
             LIMITS.check_price(Decimal(price), "it")

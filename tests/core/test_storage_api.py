@@ -1,21 +1,14 @@
 """Volumes and their regions: from creation to refund."""
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 import runcrate_core as rc
 
 
-@pytest.fixture
-def volume(both: Any) -> Any:
-    return both("storage.create", name="datasets", size_gb=100, region="us-east-1")
-
-
-def test_a_volume_is_made_found_resized_and_deleted(both, volume):
+def test_a_volume_is_made_found_resized_and_deleted(both):
+    volume = both("storage.create", name="datasets", size_gb=100, region="us-east-1")
     assert (volume.name, volume.size_gb, volume.recovered) == ("datasets", 100, False)
     assert volume.created_at is not None
     assert volume.created_at.tzinfo is not None

@@ -20,7 +20,7 @@ from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp
 from runcrate_core.transcription.transcriber import Transcriber
 from runcrate_core.transcription.transcript import FORMATS, Transcript, join_transcripts
 from tests.audio_files import wav
-from tests.servers import Reply, raw_reply
+from tests.servers import raw_reply
 
 TWO = (Segment("Hello there. How are", 0.0, 4.0), Segment("you today? Fine!", 4.0, 8.0))
 WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
@@ -120,26 +120,16 @@ def test_a_part_without_times_is_not_lost_among_others():
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
-def test_one_request_is_enough_when_the_response_has_times(scripted):
-    timed = {"start": 0, "end": 1.5, "text": "Hi."}
-    response = Reply(json={"text": " Hi. ", "language": "en", "segments": [timed]})
-    server, both = scripted(response)
-    transcript = both("run", Transcriber(format="sentences").transcribe(WAV))
-    hi = Segment("Hi.", 0.0, 1.5)
-    assert transcript == Transcript("Hi.", (hi,), "en", 1.5, "openai/whisper-1")
-    assert server.sent == 1
-
-
 @pytest.mark.parametrize("odd", [None, "x", -1, math.inf])
 def test_a_segment_with_an_odd_time_is_not_lost(scripted, odd):
     given = [(odd, odd, "Hi."), (1, 2, "You."), (2, odd, "Bye.")]
     segments = [dict(zip(("start", "end", "text"), one, strict=True)) for one in given]
-    body = {"text": "Hi. You. Bye.", "duration": odd, "segments": segments}
+    body = {"text": " Hi. You. Bye. ", "duration": odd, "segments": segments}
     server, both = scripted(raw_reply(json.dumps(body).encode()))
     transcript = both("run", Transcriber(format="srt").transcribe(WAV))
     read = [(segment.start, segment.end, segment.text) for segment in transcript.segments]
     assert read == [(0.0, 0.0, "Hi."), (1.0, 2.0, "You."), (2.0, 2.0, "Bye.")]
-    assert (transcript.duration, server.sent) == (2.0, 1)
+    assert (transcript.text, transcript.duration, server.sent) == ("Hi. You. Bye.", 2.0, 1)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
