@@ -27,6 +27,7 @@ JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("retry", [401, 402, 409, 429, 503, "lost"])
 def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(cloud, guard, retry):
+    cloud.clock_speed = 0
     fault = {"drop_connection": True} if retry == "lost" else {"status": retry}
     cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", **fault, times=None)
