@@ -131,22 +131,6 @@ def test_half_a_tool_call_is_not_called_one():
 
 
 @pytest.mark.parametrize(
-    ("delta", "carries"),
-    [
-        ({}, False),
-        ({"role": "assistant"}, False),
-        ({"role": "assistant", "content": "", "reasoning": None, "tool_calls": []}, False),
-        ({"content": "a"}, True),
-        ({"reasoning_content": "a"}, True),
-        ({"tool_calls": [{"index": 0}]}, True),
-        ({"annotations": [1]}, True),
-    ],
-)
-def test_only_parts_of_the_response_are_content(delta, carries):
-    assert ChatAccumulator().add(chunk(delta)) is carries
-
-
-@pytest.mark.parametrize(
     "odd",
     [
         {},

@@ -173,6 +173,7 @@ def fed(*reads):
     [
         *(PING, PING[:-1], b"", b"data: \n\n", event({"type": "ping"}), event({"choices": []})),
         *(event(text_chunk("")), event(chunk({"role": "assistant", "content": None}))),
+        event(chunk({"content": "", "reasoning": None, "tool_calls": []})),
     ],
 )
 @pytest.mark.parametrize("start", [b"", HELLO])
@@ -183,10 +184,12 @@ def test_signs_of_life_do_not_keep_a_silent_stream_alive(ping, start):
     assert one.fault.kind == "stalled"
 
 
-def test_content_keeps_a_slow_stream_alive():
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "tool_calls", "annotations"])
+def test_content_keeps_a_slow_stream_alive(name):
+    value = [{"index": 0}] if name in {"tool_calls", "annotations"} else "x"
     one = reader()
     for second in range(0, 2000, 50):
-        assert len(one.feed(event(text_chunk("x")), float(second))) == 1
+        assert len(one.feed(event(chunk({name: value})), float(second))) == 1
         assert one.feed(PING, second + 1.0) == []
     assert one.fault is None
 

@@ -158,16 +158,12 @@ def test_an_image_that_was_withheld_does_not_take_the_others_with_it(scripted):
 
 def test_an_image_is_shown_without_a_secret(both):
     made = both("images.generate", "a cat", model=FLUX)
-    bundle = both.use(lambda _: shown(made))
+    bundle = both.use(lambda _: made._repr_mimebundle_(include=None, exclude=None))
     assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')
     for text in (repr(made), str(made), bundle["text/plain"]):
         assert "signature" not in text
         assert len(text) < 200
     assert "GeneratedImage(url='http://127.0.0.1" in repr(made)
-
-
-async def shown(made: Any) -> Any:
-    return made._repr_mimebundle_(include=None, exclude=None)
 
 
 @pytest.mark.parametrize(("kind", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
