@@ -179,29 +179,28 @@ def test_a_launch_without_an_end_is_named_whatever_else_fails(
     assert outcomes[fault] in str(caught.value)
 
 
+@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("kind", ["instance", "job"])
 @pytest.mark.parametrize("outcome", ["launched", "lost", "refused"])
 def test_a_ledger_that_fails_hides_no_outcome(cloud, both, monkeypatch, caplog, kind, outcome):
     """As on a full disk: what runs is named, counts as reserved, and is found by its name."""
     guard = Guard(both, LIMITS)
     error = rc.ConfigurationError("The disk is full. Nothing was launched.")
+    failing = "release" if outcome == "refused" else "note"
     if outcome == "refused":
         cloud.fail(f"POST /{kind}s", status=402)
-        monkeypatch.setattr(guard.ledger, "release", Mock(side_effect=error))
-    else:
-        monkeypatch.setattr(guard.ledger, "note", Mock(side_effect=error))
     if outcome == "lost":
         cloud.fail(f"POST /{kind}s", lose_response=True)
         cloud.fail(f"POST /{kind}s", status=403, times=None)
         respond(cloud, f"GET /{kind}s", [], times=4)
     expected = rc.InsufficientCreditsError if outcome == "refused" else rc.AmbiguousLaunchError
-    with pytest.raises(expected) as caught:
+    with monkeypatch.context() as patch, pytest.raises(expected) as caught:
+        patch.setattr(guard.ledger, failing, Mock(side_effect=error))
         guard.launched() if kind == "instance" else guard.run_job(**JOB)
     assert "Nothing was launched" not in str(caught.value)
     assert ("was launched and is charged" in str(caught.value)) is (outcome == "launched")
     assert ("The disk is full" in caplog.text) is (outcome != "launched")
     assert [entry.state for entry in guard.ledger.live] == ["reserved"]
-    monkeypatch.undo()
     assert bool(guard.terminate_all().ended) is (outcome != "refused")
     assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
 

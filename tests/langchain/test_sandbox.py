@@ -282,7 +282,7 @@ def test_a_server_that_cannot_be_started_launches_nothing(cloud, client, wrong):
     ("command", "outcome"),
     [
         ("echo no such model >&2; exit 1", "ended before it served"),
-        ("echo loading weights; sleep 60", "did not answer within 1 seconds"),
+        ("echo loading weights; sleep 60", "did not respond within 1 seconds"),
     ],
 )
 def test_a_server_that_does_not_start_ends_with_its_log(client, command, outcome):
