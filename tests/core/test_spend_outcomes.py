@@ -194,9 +194,10 @@ def test_a_ledger_that_fails_hides_no_outcome(cloud, both, monkeypatch, caplog, 
         cloud.fail(f"POST /{kind}s", status=403, times=None)
         respond(cloud, f"GET /{kind}s", [], times=4)
     expected = rc.InsufficientCreditsError if outcome == "refused" else rc.AmbiguousLaunchError
-    with monkeypatch.context() as patch, pytest.raises(expected) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(guard.ledger, failing, Mock(side_effect=error))
-        guard.launched() if kind == "instance" else guard.run_job(**JOB)
+        with pytest.raises(expected) as caught:
+            guard.launched() if kind == "instance" else guard.run_job(**JOB)
     assert "Nothing was launched" not in str(caught.value)
     assert ("was launched and is charged" in str(caught.value)) is (outcome == "launched")
     assert ("The disk is full" in caplog.text) is (outcome != "launched")
