@@ -297,9 +297,8 @@ def _message_of(
     ):
         text = thought
     if context.steps_in_text:
-        text = without_reasoning(
-            text
-        )  # the agent would run a call that is only part of the reasoning
+        # The agent would run a call that is only part of the reasoning.
+        text = without_reasoning(text)
         text = without_cut_step(text) if finish_reason == "length" else text
     blocks = call_blocks(calls, context.tool_names)
     result = _message(thinking, text, blocks, legacy_calls(calls), media)
